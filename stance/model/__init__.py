@@ -1,0 +1,1 @@
+"""The tensor side: encoding, network, calibration, decoding, checkpoints. Never sees an `Article`."""

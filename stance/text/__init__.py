@@ -1,0 +1,1 @@
+"""The words side: web pages, cleaning, segmentation, targets. Never imports torch."""
