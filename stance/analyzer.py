@@ -1,0 +1,202 @@
+"""Where words and tensors meet: articles in, analyses out.
+
+    article → segment → clean → targets → passage → engine → readings → analysis
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stance.engine import Engine, EngineConfig
+from stance.errors import InputError, ModelError
+from stance.model import checkpoint
+from stance.model.decoding import ParagraphReading
+from stance.model.encoding import Passage
+from stance.results import (
+    Article,
+    ArticleAnalysis,
+    DevicePrediction,
+    Paragraph,
+    ParagraphAnalysis,
+    Span,
+    StancePrediction,
+)
+from stance.schema import LabelSchema
+from stance.text.clean import CleanText, clean
+from stance.text.segment import segment
+from stance.text.targets import find_targets
+
+__all__ = ["Analyzer", "shipped_model"]
+
+SHIPPED = "news-small"
+"""Name of the model that comes with the package."""
+
+DIGITS = 4
+"""Decimal places of probabilities in results: more would be noise of float arithmetic."""
+
+
+def shipped_model() -> Path:
+    """Folder of the model that comes with stance: in the installed package, or in the source tree."""
+    package = Path(__file__).parent
+    for folder in (package / "models" / SHIPPED, package.parent / "models" / SHIPPED):
+        if (folder / "stance.json").is_file():
+            return folder
+    raise ModelError(
+        f"Expected the shipped model in {package / 'models' / SHIPPED}; found none. Install stance again, "
+        "or name a model folder with --model or Analyzer.load(folder)."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An article on its way through the engine."""
+
+    article: Article
+    title: str
+    paragraphs: tuple[Paragraph, ...]
+    cleaned: tuple[CleanText, ...]
+    targets: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def passage(self) -> Passage:
+        return Passage(
+            title=clean(self.title).text,
+            paragraphs=tuple(c.text for c in self.cleaned),
+            targets=tuple(clean(t).text or t for t in self.targets),
+        )
+
+
+class Analyzer:
+    """Labels articles with one model. Make one and use it for everything: loading takes the time.
+
+    Args:
+        model: a loaded model.
+        engine: where and how to run.
+    """
+
+    def __init__(self, model: checkpoint.Model, engine: EngineConfig | None = None) -> None:
+        self._model = model
+        self.engine = Engine(model, engine)
+
+    @classmethod
+    def load(cls, model: str | Path | None = None, *, engine: EngineConfig | None = None) -> Analyzer:
+        """Load a model folder; without one, the model that comes with stance.
+
+        Raises:
+            ModelError: the folder is missing, incomplete or damaged.
+            HardwareError: the hardware asked for is not there.
+        """
+        return cls(checkpoint.load(shipped_model() if model is None else Path(model)), engine)
+
+    @property
+    def model_id(self) -> str:
+        """Name and weights digest of the model, as written into results."""
+        return self._model.id
+
+    @property
+    def schema(self) -> LabelSchema:
+        """The labels that the model knows."""
+        return self._model.schema
+
+    def analyze(self, article: Article, targets: Sequence[str] | None = None) -> ArticleAnalysis:
+        """Label one article.
+
+        Args:
+            article: the article, as given.
+            targets: what to judge stances towards; else the article's own targets, else those found in the text.
+
+        Raises:
+            InputError: the article has no paragraph, or a target is blank.
+        """
+        analysis = next(self.analyze_many([article], targets))
+        if not analysis.paragraphs:
+            raise InputError(
+                f"Article {article.id!r}: expected at least one paragraph of text; found none in {len(article.text)} "
+                "characters. Check the file or the text field."
+            )
+        return analysis
+
+    def analyze_many(
+        self, articles: Iterable[Article], targets: Sequence[str] | None = None
+    ) -> Iterator[ArticleAnalysis]:
+        """Label articles one after the other, lazily, in their order, in memory that does not grow.
+
+        An article without a paragraph comes back empty, with a warning. Raises InputError where a target is blank.
+        """
+        given = None if targets is None else _checked(targets)
+        waiting: deque[_Prepared] = deque()
+
+        def passages() -> Iterator[Passage]:
+            for article in articles:
+                prepared = _prepare(article, given)
+                waiting.append(prepared)
+                yield prepared.passage()
+
+        for readings in self.engine.read(passages()):
+            yield self._analysis(waiting.popleft(), readings)
+
+    def _analysis(self, prepared: _Prepared, readings: Sequence[ParagraphReading]) -> ArticleAnalysis:
+        return ArticleAnalysis(
+            id=prepared.article.id,
+            title=prepared.title,
+            targets=prepared.targets,
+            model=self.model_id,
+            paragraphs=tuple(
+                ParagraphAnalysis(
+                    paragraph, self._stances(prepared.targets, reading), self._devices(paragraph, cleaned, reading)
+                )
+                for paragraph, cleaned, reading in zip(prepared.paragraphs, prepared.cleaned, readings, strict=True)
+            ),
+            warnings=prepared.warnings,
+            extra=prepared.article.extra,
+        )
+
+    def _stances(self, targets: Sequence[str], reading: ParagraphReading) -> tuple[StancePrediction, ...]:
+        ids = self.schema.stance_ids
+        return tuple(
+            StancePrediction(
+                target=target,
+                stance=ids[int(row.argmax())],
+                probabilities={id: round(float(p), DIGITS) for id, p in zip(ids, row, strict=True)},
+            )
+            for target, row in zip(targets, reading.stances, strict=True)
+        )
+
+    def _devices(self, paragraph: Paragraph, cleaned: CleanText, reading: ParagraphReading) -> tuple[DevicePrediction, ...]:
+        spans: dict[int, list[Span]] = {}
+        for span in reading.spans:
+            start, end = cleaned.to_original(span.start, span.end)
+            found = Span(start, end, paragraph.text[start:end], round(span.probability, DIGITS))
+            spans.setdefault(span.device, []).append(found)
+        return tuple(
+            DevicePrediction(self.schema.device_ids[d], round(float(reading.devices[d]), DIGITS), tuple(spans[d]))
+            for d in sorted(spans)
+        )
+
+
+def _checked(targets: Sequence[str]) -> tuple[str, ...]:
+    """The targets without white space at their ends, each once."""
+    if isinstance(targets, str):
+        raise TypeError(f"targets must be a list of str, was the str {targets!r}: write [{targets!r}].")
+    stripped = [t.strip() for t in targets]
+    if not all(stripped):
+        raise InputError(f"A target must be a name or a term; found a blank one in {list(targets)}. Leave it out.")
+    return tuple(dict.fromkeys(stripped))
+
+
+def _prepare(article: Article, targets: tuple[str, ...] | None) -> _Prepared:
+    parts = segment(article)
+    cleaned = tuple(clean(p.text) for p in parts.paragraphs)
+    warnings = []
+    if targets is None:
+        targets = tuple(dict.fromkeys(t.strip() for t in article.targets if t.strip()))
+        if not targets and parts.paragraphs:
+            targets = find_targets(parts.title, [c.text for c in cleaned])
+            if not targets:
+                warnings.append("No target was found in the text: name one to get stances.")
+    if not parts.paragraphs:
+        warnings.append("No paragraph of text was found.")
+    return _Prepared(article, parts.title, parts.paragraphs, cleaned, targets, tuple(warnings))

@@ -1,0 +1,169 @@
+"""From logits to probabilities that mean what they say, and from probabilities to decisions.
+
+Stances: temperature scaling (Guo et al. 2017, arXiv 1706.04599). Devices: Platt scaling (slope and offset) of
+each presence logit, shrunk towards one slope and offset for all, since rare devices have few development
+examples. Thresholds maximise F1 on the same articles, shrunk towards the threshold of all devices together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stance.errors import ModelError
+from stance.model.network import Logits
+from stance.schema import LabelSchema
+
+__all__ = ["Calibration", "Probabilities", "best_threshold", "fit_scale", "fit_temperature"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Fitted on development articles, saved with the model; one entry a device in the schema's order.
+
+    Attributes:
+        stance_temperature: stance logits are divided by this.
+        device_slopes, device_offsets: presence probability is sigmoid(slope · logit + offset).
+        device_thresholds: a device is reported from this presence probability on.
+        span_thresholds: a token belongs to a span from this probability of begin or inside on.
+    """
+
+    stance_temperature: float
+    device_slopes: tuple[float, ...]
+    device_offsets: tuple[float, ...]
+    device_thresholds: tuple[float, ...]
+    span_thresholds: tuple[float, ...]
+
+    @classmethod
+    def identity(cls, devices: int) -> Calibration:
+        """Probabilities as the network gives them, thresholds at one half."""
+        half, one, zero = (0.5,) * devices, (1.0,) * devices, (0.0,) * devices
+        return cls(
+            stance_temperature=1.0,
+            device_slopes=one,
+            device_offsets=zero,
+            device_thresholds=half,
+            span_thresholds=half,
+        )
+
+    def save(self, path: Path, schema: LabelSchema) -> None:
+        """Write as JSON, the per-device numbers by device id."""
+        data: dict[str, Any] = asdict(self)
+        per_device = {k: dict(zip(schema.device_ids, v, strict=True)) for k, v in data.items() if isinstance(v, tuple)}
+        path.write_text(json.dumps(data | per_device, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path, schema: LabelSchema) -> Calibration:
+        """Read what `save` wrote. Raises ModelError where the file does not fit the schema."""
+        try:
+            data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                **{k: tuple(v[d] for d in schema.device_ids) if isinstance(v, Mapping) else v for k, v in data.items()}
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"{path}: expected the calibration of a model with devices {', '.join(schema.device_ids)}; "
+                f"{error!r}. Calibrate again with `stance train` or copy the whole model folder."
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Probabilities:
+    """Calibrated probabilities of a batch, in float32.
+
+    Attributes:
+        inside: begin or inside, for each device at each token. Shape (B, T, D).
+        begin: begin, for each device at each token. Shape (B, T, D).
+        devices: presence. Shape (B, P, D).
+        stances: favor, against, neutral (absent folded in). Shape (B, K, S).
+    """
+
+    inside: Tensor
+    begin: Tensor
+    devices: Tensor
+    stances: Tensor
+
+    @classmethod
+    def of(cls, logits: Logits, calibration: Calibration) -> Probabilities:
+        """Apply a calibration to logits."""
+        tags = logits.tags.float().softmax(-1)
+        slopes = torch.tensor(calibration.device_slopes, device=tags.device)
+        offsets = torch.tensor(calibration.device_offsets, device=tags.device)
+        return cls(
+            inside=tags[..., 1:].sum(-1),
+            begin=tags[..., 1],
+            devices=(logits.devices.float() * slopes + offsets).sigmoid(),
+            stances=fold_absent((logits.stances.float() / calibration.stance_temperature).softmax(-1)),
+        )
+
+    def cpu(self) -> Probabilities:
+        """The same numbers on the CPU."""
+        return Probabilities(self.inside.cpu(), self.begin.cpu(), self.devices.cpu(), self.stances.cpu())
+
+
+def fold_absent(probabilities: Tensor) -> Tensor:
+    """Add the last class (absent) to the one before it (neutral). Shape (…, S + 1) → (…, S)."""
+    folded = probabilities[..., :-1].clone()
+    folded[..., -1] += probabilities[..., -1]
+    return folded
+
+
+def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> float:
+    """The temperature with the least negative log-likelihood of the folded stance. (N, S + 1), (N,) → number."""
+    given = torch.from_numpy(logits)
+    chosen = torch.from_numpy(labels)[:, None]
+    grid = np.geomspace(0.25, 6.0, 120)
+    nll = [-float(fold_absent((given / t).softmax(-1)).gather(1, chosen).clamp_min(1e-12).log().mean()) for t in grid]
+    return float(grid[int(np.argmin(nll))])
+
+
+def fit_scale(logits: Floats, labels: NDArray[np.int64], prior: tuple[float, float] | None = None) -> tuple[float, float]:
+    """Slope and offset of Platt scaling for one device. (N,), (N,) → numbers.
+
+    `prior` is the slope and offset towards which few examples are shrunk (Gaussian, in units of one label).
+    """
+    x, y = torch.from_numpy(logits), torch.from_numpy(labels).double()
+    start = torch.tensor(prior or (1.0, 0.0), dtype=torch.float64)
+    scale = start.clone().requires_grad_(True)
+    optimizer = torch.optim.LBFGS([scale], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(x * scale[0] + scale[1], y, reduction="sum")
+        loss = loss + (4.0 if prior else 1e-3) * (scale - start).square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(closure)  # type: ignore[arg-type]
+    slope, offset = scale.detach().tolist()
+    return max(float(slope), 0.05), float(offset)
+
+
+def best_threshold(
+    probabilities: Floats, labels: NDArray[np.int64], prior: float | None = None, strength: float = 12.0
+) -> float:
+    """The threshold with the best F1. (N,), (N,) → number in [0.05, 0.95].
+
+    With a `prior`, the F1 counts are joined by those expected at that threshold from `strength` invented positives,
+    so that a handful of examples cannot move it far.
+    """
+    grid = np.linspace(0.05, 0.95, 91)
+    chosen = probabilities[None] >= grid[:, None]
+    true = (chosen & (labels == 1)).sum(1)
+    scores = 2 * true / np.maximum(chosen.sum(1) + (labels == 1).sum(), 1)
+    if prior is not None:
+        positives = float((labels == 1).sum())
+        share = positives / (positives + strength)
+        scores = share * scores - (1 - share) * np.abs(grid - prior)
+    near_best = grid[scores >= scores.max() - 1e-9]
+    return float(near_best[len(near_best) // 2])

@@ -1,0 +1,115 @@
+"""From probabilities to readings: which devices, where, and which stances, paragraph by paragraph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stance.model.calibration import Calibration, Probabilities
+from stance.model.encoding import Piece, Window
+
+__all__ = ["ParagraphReading", "SpanReading", "decode", "merge"]
+
+Floats = NDArray[np.float32]
+
+RELATIVE = 0.5
+"""Where a device is reported but no token reaches its span threshold, tokens count from this share of the highest on."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanReading:
+    """Characters `[start, end)` of the cleaned paragraph that bear device number `device`."""
+
+    device: int
+    start: int
+    end: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class ParagraphReading:
+    """What the network read in a paragraph, or in a piece of one.
+
+    Attributes:
+        paragraph: index of the paragraph in its passage.
+        devices: calibrated presence. Shape (D,).
+        spans: of the devices that are reported, in text order.
+        stances: calibrated probability of each stance towards each target. Shape (G, S).
+        tokens: tokens read, the weight of a piece when pieces are merged.
+    """
+
+    paragraph: int
+    devices: Floats
+    spans: tuple[SpanReading, ...]
+    stances: Floats
+    tokens: int
+
+
+def decode(window: Window, row: int, probabilities: Probabilities, calibration: Calibration) -> Iterator[ParagraphReading]:
+    """Readings of the pieces of one window, which is row `row` of the batch. `probabilities` is on the CPU."""
+    inside = probabilities.inside[row].numpy()
+    begin = probabilities.begin[row].numpy()
+    presence = probabilities.devices[row].numpy()
+    stances = probabilities.stances[row].numpy()
+    for slot, piece in enumerate(window.pieces):
+        place = slice(int(window.places[slot]), int(window.places[slot]) + len(piece.ids))
+        own = np.flatnonzero(window.pair_slots == slot)
+        spans = [
+            span
+            for device in np.flatnonzero(presence[slot] >= calibration.device_thresholds)
+            for span in _spans(piece, int(device), inside[place, device], begin[place, device], calibration)
+        ]
+        yield ParagraphReading(
+            piece.paragraph,
+            presence[slot],
+            tuple(sorted(spans, key=lambda s: (s.start, s.end, s.device))),
+            stances[own],
+            len(piece.ids),
+        )
+
+
+def _spans(piece: Piece, device: int, inside: Floats, begin: Floats, calibration: Calibration) -> Iterator[SpanReading]:
+    if not len(inside):
+        return
+    threshold = min(calibration.span_thresholds[device], RELATIVE * float(inside.max()))
+    chosen = np.concatenate([[False], inside >= threshold, [False]])
+    opens = np.flatnonzero(chosen[1:-1] & (~chosen[:-2] | (begin > inside / 2)))
+    for i, first in enumerate(opens):
+        gap = np.flatnonzero(~chosen[first + 1 :])[0] + first  # first token outside, from `first` on
+        last = min(int(gap), int(opens[i + 1]) if i + 1 < len(opens) else int(gap))
+        yield SpanReading(device, int(piece.starts[first]), int(piece.ends[last - 1]), float(inside[first:last].mean()))
+
+
+def merge(readings: Sequence[ParagraphReading], paragraphs: int, targets: int, stances: int) -> list[ParagraphReading]:
+    """One reading for each paragraph of a passage, pieces of long ones joined.
+
+    A device is present where it is present in any piece; stances are averaged by tokens. A paragraph without any
+    token has no device, and its stances are the last one (neutral) with certainty.
+    """
+    groups: list[list[ParagraphReading]] = [[] for _ in range(paragraphs)]
+    for reading in readings:
+        groups[reading.paragraph].append(reading)
+    devices = len(readings[0].devices) if readings else 0
+    merged = []
+    for index, group in enumerate(groups):
+        if not group:
+            neutral = np.zeros((targets, stances), np.float32)
+            neutral[:, -1] = 1
+            merged.append(ParagraphReading(index, np.zeros(devices, np.float32), (), neutral, 0))
+        elif len(group) == 1:
+            merged.append(group[0])
+        else:
+            weights = np.array([r.tokens for r in group], np.float32)
+            merged.append(
+                ParagraphReading(
+                    index,
+                    np.max([r.devices for r in group], axis=0),
+                    tuple(span for r in group for span in r.spans),
+                    np.average([r.stances for r in group], axis=0, weights=weights).astype(np.float32),
+                    int(weights.sum()),
+                )
+            )
+    return merged

@@ -1,0 +1,184 @@
+"""The network: an encoder and three heads, as a pure function of tensors.
+
+One pass answers every question. Text tokens see the text of their window; the tokens of a target block see
+their own block and their own paragraph. So each (paragraph, target) pair meets at every layer, as in a
+cross-encoder, while the text is encoded once for any number of targets, and neither text nor any other
+block can tell which targets were asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from stance.model.batch import Batch
+from stance.model.encoding import PAD
+
+__all__ = ["Logits", "StanceNetwork"]
+
+TAGS = 3
+"""Tags of a token for each device: outside, begin, inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logits:
+    """What the network says, all before softmax or sigmoid.
+
+    Attributes:
+        tags: outside, begin, inside for each device at each token. Shape (B, T, D, 3).
+        devices: presence of each device in each paragraph. Shape (B, P, D).
+        stances: favor, against, neutral, absent for each pair. Shape (B, K, S + 1).
+    """
+
+    tags: Tensor
+    devices: Tensor
+    stances: Tensor
+
+
+class StanceNetwork(nn.Module):
+    """Encoder, token head, paragraph head and pair head.
+
+    Args:
+        encoder: a Hugging Face BERT-like model that takes `inputs_embeds`, `position_ids` and a mask (B, 1, T, T).
+        devices: number of devices D.
+        stances: number of stances S; the head has one class more, for pairs of which the paragraph does not speak.
+        lexicon_size: words in the lexicon; 0 for none.
+        lexicon_width: width of the lexicon's vectors.
+        dropout: share of features dropped before each head while training.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        devices: int,
+        stances: int,
+        lexicon_size: int = 0,
+        lexicon_width: int = 0,
+        position_offset: int = 0,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        config: Any = encoder.config
+        width = int(config.hidden_size)
+        self.encoder = encoder
+        self.position_offset = position_offset
+        embeddings: Any = encoder.get_input_embeddings()  # type: ignore[operator]
+        self.segment = nn.Embedding(4, embeddings.embedding_dim, padding_idx=PAD)
+        nn.init.zeros_(self.segment.weight)
+        self.lexicon = Lexicon(lexicon_size, lexicon_width, embeddings.embedding_dim) if lexicon_size else None
+        self.dropout = nn.Dropout(dropout)
+        self.tags = nn.Linear(width, devices * TAGS)
+        self.devices = EvidenceHead(width, devices)
+        self.stances = PairHead(width, stances + 1, dropout)
+
+    def forward(self, batch: Batch) -> Logits:
+        """Logits of a batch; entries of padding are meaningless."""
+        states = self.dropout(self.encode(batch))
+        tags = self.tags(states).unflatten(-1, (-1, TAGS))
+        return Logits(
+            tags=tags,
+            devices=self.devices(states, tags, batch.slots, batch.places, batch.blocks),
+            stances=self.stances(states, batch),
+        )
+
+    def encode(self, batch: Batch) -> Tensor:
+        """Last hidden states. Shape (B, T, W)."""
+        embeddings: Any = self.encoder.get_input_embeddings()  # type: ignore[operator]
+        embedded = embeddings(batch.ids) + self.segment(batch.segments)
+        if self.lexicon is not None:
+            embedded = embedded + self.lexicon(batch.words)
+        output = self.encoder(
+            inputs_embeds=embedded,
+            attention_mask=attention_mask(batch)[:, None],
+            position_ids=batch.positions + self.position_offset,
+        )
+        states: Tensor = output.last_hidden_state
+        return states
+
+
+def attention_mask(batch: Batch) -> Tensor:
+    """Which token (row) may see which (column). Boolean. Shape (B, T, T).
+
+    Padding sees the first token, so that no row is empty.
+    """
+    text = (batch.blocks == 0) & (batch.segments != PAD)
+    own_block = (batch.blocks[:, :, None] == batch.blocks[:, None]) & (batch.blocks > 0)[:, None]
+    own_slot = batch.slots[:, :, None] == batch.slots[:, None]
+    from_text = batch.blocks[:, :, None] == 0
+    return own_block | (text[:, None] & (from_text | own_slot))
+
+
+class Lexicon(nn.Module):
+    """Vectors of whole words, added to the embeddings of the characters that spell them."""
+
+    def __init__(self, size: int, width: int, output: int) -> None:
+        super().__init__()
+        self.vectors = nn.Embedding(size + 1, width, padding_idx=0)
+        self.projection = nn.Linear(width, output, bias=False)
+
+    def forward(self, words: Tensor) -> Tensor:
+        """Word ids (B, T) → what to add to the token embeddings (B, T, E); zero for id 0."""
+        projected: Tensor = self.projection(self.vectors(words))
+        return projected
+
+
+class EvidenceHead(nn.Module):
+    """Presence of each device in each paragraph: evidence at each token, averaged by attention of its own.
+
+    For device d, paragraph p:  logit = Σ_t softmax_t(a_td) · e_td, over the tokens t of p, where attention a and
+    evidence e are linear in the token's state; the tag logits add to the evidence.
+    """
+
+    def __init__(self, width: int, devices: int) -> None:
+        super().__init__()
+        self.attention = nn.Linear(width, devices)
+        self.evidence = nn.Linear(width, devices)
+        self.tag_weight = nn.Parameter(torch.ones(devices))
+
+    def forward(self, states: Tensor, tags: Tensor, slots: Tensor, places: Tensor, blocks: Tensor) -> Tensor:
+        """Presence logits. Shape (B, P, D)."""
+        inside = (tags[..., 1:].logsumexp(-1) - tags[..., 0]).float()  # log odds that the token is in a span
+        attention = (self.attention(states).float() + inside).clamp(-30, 30).exp()
+        evidence = self.evidence(states).float() + self.tag_weight * inside
+        member = (slots[:, None] == torch.arange(places.shape[1], device=slots.device)[None, :, None]) & (blocks == 0)[:, None]
+        weights = member.to(attention.dtype)
+        total = weights @ attention
+        pooled: Tensor = (weights @ (attention * evidence)) / total.clamp_min(1e-9)
+        return pooled
+
+
+class PairHead(nn.Module):
+    """Stance of each pair, from the first token of its block and from where the paragraph names the target."""
+
+    def __init__(self, width: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.mention = nn.Embedding(3, width)  # not named, named in part, named
+        self.hidden = nn.Linear(3 * width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(width, classes)
+
+    def forward(self, states: Tensor, batch: Batch) -> Tensor:
+        """Stance logits. Shape (B, K, S + 1)."""
+        width = states.shape[-1]
+        places = batch.pair_places.clamp_min(0)[..., None].expand(-1, -1, width)
+        own = states.gather(1, places)
+        slots = batch.pair_slots.clamp_min(0)
+        named = batch.named.gather(1, batch.pair_targets.clamp_min(0)[..., None].expand(-1, -1, batch.named.shape[-1]))
+        inside = (batch.slots[:, None] == slots[..., None]) & (batch.blocks == 0)[:, None]
+        here = named * inside  # (B, K, T): mentions of the pair's target in the pair's paragraph
+        pooled = _mean(here > 0, states)
+        paragraph = _mean(inside, states)
+        kind = here.amax(-1).long() if here.shape[-1] else here.new_zeros(here.shape[:2]).long()
+        features = torch.cat([own + self.mention(kind), pooled, paragraph], dim=-1)
+        logits: Tensor = self.output(self.dropout(torch.nn.functional.gelu(self.hidden(features))))
+        return logits
+
+
+def _mean(chosen: Tensor, states: Tensor) -> Tensor:
+    """Mean state over the chosen tokens, zero where there are none. (B, K, T), (B, T, W) → (B, K, W)."""
+    weights = chosen.to(states.dtype)
+    return (weights @ states) / weights.sum(-1, keepdim=True).clamp_min(1)

@@ -1,0 +1,113 @@
+"""Fits temperatures and thresholds of a trained model on articles that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stance.errors import InputError
+from stance.model.calibration import Calibration, best_threshold, fit_scale, fit_temperature
+from stance.model.checkpoint import Model
+from stance.model.losses import UNKNOWN
+from stance.training.examples import LabelledArticle
+from stance.training.features import EncodingLoss, LabelledWindow, collate_labelled, labelled_windows
+
+__all__ = ["calibrate"]
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Readings:
+    """Logits and gold of one window, padding and what is not labelled left out.
+
+    Attributes:
+        devices, device_gold: presence logits and labels. Shape (P, D); -1 where unlabelled.
+        inside, inside_gold: probability of begin or inside, and whether it is so. Shape (T, D); -1 where unlabelled
+            or where the paragraph has no such device.
+        stances, stance_gold: logits (K', S + 1) and folded classes (K',) of the labelled pairs.
+    """
+
+    devices: Floats
+    device_gold: Labels
+    inside: Floats
+    inside_gold: Labels
+    stances: Floats
+    stance_gold: Labels
+
+
+def calibrate(model: Model, articles: Iterable[LabelledArticle]) -> Calibration:
+    """The calibration that fits these articles best. Raises InputError where they carry no label at all."""
+    windows = labelled_windows(articles, model.encoder, model.schema, EncodingLoss())
+    found = list(_read(model, windows))
+    if not found:
+        raise InputError("Calibration needs labelled development articles; found none. Name a file with --dev.")
+    devices = np.concatenate([r.devices for r in found])
+    device_gold = np.concatenate([r.device_gold for r in found])
+    inside = np.concatenate([r.inside for r in found])
+    inside_gold = np.concatenate([r.inside_gold for r in found])
+    stances = np.concatenate([r.stances for r in found])
+    stance_gold = np.concatenate([r.stance_gold for r in found])
+    scales, thresholds = _devices(devices, device_gold)
+    return Calibration(
+        stance_temperature=fit_temperature(stances, stance_gold) if len(stances) else 1.0,
+        device_slopes=tuple(slope for slope, _ in scales),
+        device_offsets=tuple(offset for _, offset in scales),
+        device_thresholds=thresholds,
+        span_thresholds=_thresholds(inside, inside_gold),
+    )
+
+
+def _devices(logits: Floats, gold: Labels) -> tuple[list[tuple[float, float]], tuple[float, ...]]:
+    known = gold != UNKNOWN
+    shared = fit_scale(logits[known], gold[known])
+    columns = range(gold.shape[1])
+    scales = [fit_scale(logits[known[:, d], d], gold[known[:, d], d], shared) for d in columns]
+    probabilities = np.stack([1 / (1 + np.exp(-(logits[:, d] * a + b))) for d, (a, b) in enumerate(scales)], axis=1)
+    return scales, _thresholds(probabilities, gold)
+
+
+def _thresholds(probabilities: Floats, gold: Labels) -> tuple[float, ...]:
+    known = gold != UNKNOWN
+    shared = best_threshold(probabilities[known], gold[known])
+    return tuple(
+        best_threshold(probabilities[known[:, d], d], gold[known[:, d], d], shared) for d in range(gold.shape[1])
+    )
+
+
+def _read(model: Model, windows: Sequence[LabelledWindow], size: int = 16) -> Iterator[_Readings]:
+    ordered = sorted(windows, key=lambda w: len(w.window))
+    network = model.network.eval()
+    hardware = next(network.parameters()).device
+    for at in range(0, len(ordered), size):
+        rows = ordered[at : at + size]
+        batch, _ = collate_labelled(rows, model.config.pad_id)
+        with torch.inference_mode():
+            logits = network(batch.to(hardware))
+        tags = logits.tags.float().softmax(-1)[..., 1:].sum(-1).double().cpu().numpy()
+        devices = logits.devices.double().cpu().numpy()
+        stances = logits.stances.double().cpu().numpy()
+        for i, row in enumerate(rows):
+            yield _select(row, devices[i], tags[i], stances[i])
+
+
+def _select(row: LabelledWindow, devices: Floats, inside: Floats, stances: Floats) -> _Readings:
+    tags = row.tags.astype(np.int64)
+    slots = row.window.slots
+    bearing = np.where(slots[:, None] >= 0, row.devices[np.maximum(slots, 0)] == 1, False)
+    inside_gold = np.where((tags != UNKNOWN) & bearing, tags > 0, UNKNOWN)
+    chosen = ~row.stances.all(-1)
+    last = row.stances.shape[1] - 2
+    return _Readings(
+        devices=devices[: len(row.devices)],
+        device_gold=row.devices.astype(np.int64),
+        inside=inside[: len(tags)],
+        inside_gold=inside_gold,
+        stances=stances[: len(row.stances)][chosen],
+        stance_gold=np.minimum(row.stances[chosen].argmax(-1), last),
+    )

@@ -1,0 +1,81 @@
+"""Evaluation: a model folder and labelled articles in, scores with intervals out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stance.analyzer import Analyzer
+from stance.engine import EngineConfig
+from stance.errors import InputError
+from stance.model.encoding import Passage
+from stance.text.clean import clean
+from stance.training.examples import LabelledArticle, read_labelled
+from stance.training.metrics import EvaluationCounts, Scores
+from stance.training.metrics import evaluate as count
+
+__all__ = ["EvaluationReport", "evaluate"]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """Scores of one model on one file.
+
+    Attributes:
+        model: name and digest of the model.
+        data: the file.
+        counts: what every score derives from.
+    """
+
+    model: str
+    data: str
+    counts: EvaluationCounts
+
+    @property
+    def scores(self) -> Scores:
+        """The scores, with bootstrap intervals over articles."""
+        return self.counts.scores()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts and numbers."""
+        return {"model": self.model, "data": self.data, **self.scores.to_dict()}
+
+    def to_text(self) -> str:
+        """Tables for a terminal."""
+        return f"{self.model} on {self.data}\n{self.scores.to_text()}"
+
+
+def evaluate(model: str | Path | None, data: str | Path, engine: EngineConfig | None = None) -> EvaluationReport:
+    """Label the articles of `data` and compare with their gold labels.
+
+    Args:
+        model: model folder; None for the shipped one.
+        data: labelled JSONL.
+        engine: where and how to run.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        InputError, SchemaError: the data cannot be read, or has labels that the model does not know.
+    """
+    analyzer = Analyzer.load(model, engine=engine)
+    gold = read_labelled(Path(data), analyzer.schema)
+    if not gold:
+        raise InputError(f"{data}: expected labelled articles, one JSON object a line; found none.")
+    analyses = list(analyzer.analyze_many(article.to_article() for article in gold))
+    return EvaluationReport(
+        model=analyzer.model_id,
+        data=str(data),
+        counts=count(gold, analyses, analyzer.schema, _presence(analyzer, gold)),
+    )
+
+
+def _presence(analyzer: Analyzer, gold: Sequence[LabelledArticle]) -> Iterator[NDArray[np.float64]]:
+    """Presence probability of every device in every paragraph, reported or not, article by article."""
+    passages = (Passage(clean(a.title).text, tuple(clean(p).text for p in a.paragraphs), ()) for a in gold)
+    for readings in analyzer.engine.read(passages):
+        yield np.array([r.devices for r in readings], dtype=np.float64)

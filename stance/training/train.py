@@ -1,0 +1,242 @@
+"""Training: an encoder and labelled articles in, a calibrated model folder out.
+
+Runs on `transformers.Trainer`, with a data order of its own: each epoch takes all main windows and a sample of the
+auxiliary ones, spread over their files by temperature, in batches of windows of similar length.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import Tensor, nn
+from transformers import Trainer, TrainerCallback, TrainingArguments, get_linear_schedule_with_warmup, set_seed
+
+from stance.errors import InputError
+from stance.model import checkpoint
+from stance.model.batch import Batch
+from stance.model.losses import Gold, Losses, multitask_loss
+from stance.schema import DEFAULT_SCHEMA, LabelSchema
+from stance.training.examples import read_labelled
+from stance.training.features import EncodingLoss, LabelledWindow, collate_labelled, labelled_windows
+
+__all__ = ["TrainConfig", "train"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """A training run; saved beside the model as `train.json`.
+
+    Attributes:
+        encoder: folder or hub id of a pretrained encoder.
+        data: labelled articles to learn from, all of them in every epoch.
+        auxiliary: further labelled files, sampled.
+        dev: labelled articles on which temperatures and thresholds are fitted; none of them is trained on.
+        output: model folder to write.
+        name: name of the model in results.
+        epochs: passes over `data`.
+        auxiliary_share: sampled auxiliary windows per main window, 0 and up.
+        temperature: 1 samples auxiliary files by their size, 0 evenly.
+        batch_windows: windows in a batch.
+        window_tokens: longest window of text, tokens.
+        rate: peak learning rate of the encoder.
+        head_rate: peak learning rate of heads and lexicon.
+        warmup: share of all steps, 0 to 1.
+        weights: of the losses of tags, devices and stances.
+        smoothing: label smoothing of presence and stance, 0 to 0.5.
+        dropout: share of features dropped in the encoder, 0 to 1.
+        seed: of data order, new weights and dropout.
+    """
+
+    encoder: str
+    data: tuple[str, ...]
+    dev: tuple[str, ...]
+    output: str
+    auxiliary: tuple[str, ...] = ()
+    name: str = "stance"
+    epochs: int = 4
+    auxiliary_share: float = 0.5
+    temperature: float = 0.5
+    batch_windows: int = 16
+    window_tokens: int = 256
+    rate: float = 2e-4
+    head_rate: float = 1e-3
+    warmup: float = 0.1
+    weights: tuple[float, float, float] = (1.0, 1.0, 2.0)
+    smoothing: float = 0.0
+    dropout: float = 0.1
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.data:
+            raise InputError("Training needs at least one file of labelled articles; found none. Name it with --data.")
+        if self.epochs < 1 or self.batch_windows < 1:
+            raise InputError(f"epochs and batch_windows must be at least 1; found {self.epochs}, {self.batch_windows}.")
+
+
+def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoint.Model:
+    """Train, calibrate on `config.dev`, and save the model folder; resumes from the last checkpoint of the same run.
+
+    Raises:
+        InputError, SchemaError: data that cannot be read.
+        ModelError: an encoder that cannot be loaded.
+    """
+    from stance.training.calibrate import calibrate
+
+    set_seed(config.seed)
+    torch.set_float32_matmul_precision("high")
+    model = checkpoint.from_encoder(config.encoder, schema, name=config.name, window_tokens=config.window_tokens)
+    _set_dropout(model.network.encoder, config.dropout)
+    loss = EncodingLoss()
+    main = [w for path in config.data for w in _windows(path, model, loss)]
+    auxiliary = [_windows(path, model, loss) for path in config.auxiliary]
+    windows = main + [w for group in auxiliary for w in group]
+    order = _order(config, len(main), [len(group) for group in auxiliary], [len(w.window) for w in windows])
+    output = Path(config.output)
+    trainer = _MultitaskTrainer(
+        model=model.network,
+        args=_arguments(config, output),
+        train_dataset=Dataset.from_dict({"window": order}),
+        data_collator=_Collator(windows, model.config.pad_id),
+        optimizers=_optimizers(model.network, config, math.ceil(len(order) / config.batch_windows)),
+        callbacks=[_Log(output / "log.jsonl", str(loss))],
+    )
+    trainer.loss_weights, trainer.smoothing = config.weights, config.smoothing
+    trainer.train(resume_from_checkpoint=_last_checkpoint(output))
+    model.network.eval()
+    if config.dev:
+        dev = [a for path in config.dev for a in read_labelled(Path(path), schema)]
+        model.calibration = calibrate(model, dev)
+    checkpoint.save(model, output)
+    (output / "train.json").write_text(json.dumps(asdict(config), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return model
+
+
+def _windows(path: str, model: checkpoint.Model, loss: EncodingLoss) -> list[LabelledWindow]:
+    return labelled_windows(read_labelled(Path(path), model.schema), model.encoder, model.schema, loss)
+
+
+def _set_dropout(encoder: nn.Module, share: float) -> None:
+    for module in encoder.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = share
+        if hasattr(module, "dropout_prob"):
+            module.dropout_prob = share
+
+
+def _order(config: TrainConfig, main: int, auxiliary: Sequence[int], lengths: Sequence[int]) -> list[int]:
+    """Indices of windows for the whole run: epoch after epoch, batch after batch."""
+    rng = np.random.default_rng(config.seed)
+    sizes = np.array(auxiliary, float) ** config.temperature
+    counts = (config.auxiliary_share * main * sizes / max(sizes.sum(), 1)).round().astype(int)
+    starts = main + np.concatenate([[0], np.cumsum(auxiliary)]).astype(int)
+    order: list[int] = []
+    for _ in range(config.epochs):
+        samples = [
+            start + rng.choice(size, min(count, size), replace=False)
+            for start, size, count in zip(starts, auxiliary, counts, strict=False)
+        ]
+        epoch = rng.permutation(np.concatenate([np.arange(main), *samples]))
+        order += _by_length(epoch, lengths, config.batch_windows, rng)
+    return order
+
+
+def _by_length(epoch: Any, lengths: Sequence[int], size: int, rng: np.random.Generator) -> list[int]:
+    """Sort pools of 32 batches by length, so that batches hold windows of one length, and shuffle the batches."""
+    batches = []
+    for at in range(0, len(epoch), 32 * size):
+        pool = sorted(epoch[at : at + 32 * size], key=lambda i: lengths[i])
+        batches += [pool[i : i + size] for i in range(0, len(pool), size)]
+    return [int(i) for b in rng.permutation(len(batches)) for i in batches[b]]
+
+
+def _arguments(config: TrainConfig, output: Path) -> TrainingArguments:
+    cuda = torch.cuda.is_available()
+    return TrainingArguments(
+        output_dir=str(output / "checkpoints"),
+        per_device_train_batch_size=config.batch_windows,
+        num_train_epochs=1,  # the order holds all epochs
+        bf16=True,
+        use_cpu=not cuda,
+        max_grad_norm=1.0,
+        logging_steps=20,
+        save_steps=200,
+        save_total_limit=1,
+        report_to=[],
+        seed=config.seed,
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=cuda,
+        disable_tqdm=True,
+    )
+
+
+def _optimizers(network: nn.Module, config: TrainConfig, steps: int) -> tuple[torch.optim.Optimizer, Any]:
+    groups: dict[tuple[bool, bool], list[Tensor]] = {}
+    for name, parameter in network.named_parameters():
+        groups.setdefault((name.startswith("encoder."), parameter.dim() > 1), []).append(parameter)
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": p, "lr": config.rate if encoder else config.head_rate, "weight_decay": 0.01 if matrix else 0.0}
+            for (encoder, matrix), p in groups.items()
+        ],
+        betas=(0.9, 0.98),
+    )
+    return optimizer, get_linear_schedule_with_warmup(optimizer, int(config.warmup * steps), steps)
+
+
+def _last_checkpoint(output: Path) -> str | None:
+    found = sorted((output / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+    return str(found[-1]) if found else None
+
+
+class _Collator:
+    """Looks windows up by their number and pads them."""
+
+    def __init__(self, windows: Sequence[LabelledWindow], pad_id: int) -> None:
+        self.windows = windows
+        self.pad_id = pad_id
+
+    def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, Any]:
+        batch, gold = collate_labelled([self.windows[row["window"]] for row in rows], self.pad_id)
+        return {"batch": batch, "gold": gold}
+
+
+class _MultitaskTrainer(Trainer):  # type: ignore[misc]
+    """Trainer with our loss and our order."""
+
+    loss_weights: tuple[float, float, float]
+    smoothing: float
+
+    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any) -> Any:  # noqa: FBT001, FBT002
+        batch: Batch = inputs["batch"].to(self.args.device)
+        gold: Gold = inputs["gold"].to(self.args.device)
+        logits = model(batch)
+        losses: Losses = multitask_loss(logits, gold, self.loss_weights, self.smoothing)
+        return (losses.total, logits) if return_outputs else losses.total
+
+    def _get_train_sampler(self, *_: Any) -> torch.utils.data.Sampler[int]:
+        return torch.utils.data.SequentialSampler(self.train_dataset)
+
+
+class _Log(TrainerCallback):  # type: ignore[misc]
+    """Appends the Trainer's log lines to a JSONL file, the encoding loss first."""
+
+    def __init__(self, path: Path, encoding_loss: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._write({"encoding": encoding_loss})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
+        self._write({"step": state.global_step, "steps": state.max_steps, **(logs or {})})
