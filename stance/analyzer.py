@@ -1,19 +1,18 @@
 """Where words and tensors meet: articles in, analyses out.
 
-    article → segment → clean → targets → passage → engine → readings → analysis
+article → segment → clean → targets → passage → engine → readings → analysis
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stance.engine import Engine, EngineConfig
 from stance.errors import InputError, ModelError
 from stance.model import checkpoint
-from stance.model.decoding import ParagraphReading
 from stance.model.encoding import Passage
 from stance.results import (
     Article,
@@ -24,10 +23,15 @@ from stance.results import (
     Span,
     StancePrediction,
 )
-from stance.schema import LabelSchema
 from stance.text.clean import CleanText, clean
 from stance.text.segment import segment
 from stance.text.targets import find_targets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from stance.model.decoding import ParagraphReading
+    from stance.schema import LabelSchema
 
 __all__ = ["Analyzer", "shipped_model"]
 
@@ -160,12 +164,14 @@ class Analyzer:
             StancePrediction(
                 target=target,
                 stance=ids[int(row.argmax())],
-                probabilities={id: round(float(p), DIGITS) for id, p in zip(ids, row, strict=True)},
+                probabilities={stance: round(float(p), DIGITS) for stance, p in zip(ids, row, strict=True)},
             )
             for target, row in zip(targets, reading.stances, strict=True)
         )
 
-    def _devices(self, paragraph: Paragraph, cleaned: CleanText, reading: ParagraphReading) -> tuple[DevicePrediction, ...]:
+    def _devices(
+        self, paragraph: Paragraph, cleaned: CleanText, reading: ParagraphReading
+    ) -> tuple[DevicePrediction, ...]:
         spans: dict[int, list[Span]] = {}
         for span in reading.spans:
             start, end = cleaned.to_original(span.start, span.end)

@@ -4,6 +4,8 @@ Data goes to standard output, messages to standard error. Exit codes: 0 all done
 aside, 2 wrong usage or an error. Whatever is slow to import is imported inside the command that needs it.
 """
 
+# ruff: noqa: PLC0415 - what is slow to import is imported inside the command that needs it
+
 from __future__ import annotations
 
 import json
@@ -202,7 +204,9 @@ def train(  # noqa: PLR0913 - one parameter for each option
     dev: Annotated[
         list[Path], typer.Option(help="Labelled articles to calibrate on; once for each file.", rich_help_panel="Input")
     ],
-    encoder: Annotated[str, typer.Option(help="Folder or hub id of the encoder to start from.", rich_help_panel="Model")],
+    encoder: Annotated[
+        str, typer.Option(help="Folder or hub id of the encoder to start from.", rich_help_panel="Model")
+    ],
     output: Annotated[Path, typer.Option(help="Folder for the model.", rich_help_panel="Output")],
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.", rich_help_panel="Model")] = 4,
     seed: Annotated[int, typer.Option(help="Seed of all chance.", rich_help_panel="Model")] = 1,

@@ -7,19 +7,22 @@ Three steps a pool of passages: *prepare* (encode, sort windows by length, pack 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from stance.errors import HardwareError
 from stance.model.batch import collate
 from stance.model.calibration import Calibration, Probabilities
-from stance.model.checkpoint import Model
 from stance.model.decoding import ParagraphReading, decode, merge
-from stance.model.encoding import Passage, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from stance.model.checkpoint import Model
+    from stance.model.encoding import Passage, Window
 
 __all__ = ["Engine", "EngineConfig", "Hardware", "choose_hardware"]
 
@@ -87,24 +90,30 @@ class Engine:
             yield from self._read_pool(pool)
 
     def _read_pool(self, pool: Sequence[Passage]) -> Iterator[list[ParagraphReading]]:
-        windows = [(i, window) for i, passage in enumerate(pool) for window in self._encoder.windows(passage)]
-        windows.sort(key=lambda pair: len(pair[1]))
-        found: list[list[ParagraphReading]] = [[] for _ in pool]
+        windows = [self._encoder.windows(passage) for passage in pool]
+        found = iter(self._read_windows([window for own in windows for window in own]))
+        devices, stances = len(self.model.schema.devices), len(self.model.schema.stances)
+        for passage, own in zip(pool, windows, strict=True):
+            readings = [reading for _ in own for reading in next(found)]
+            yield merge(readings, len(passage.paragraphs), len(passage.targets), devices, stances)
+
+    def _read_windows(self, windows: Sequence[Window]) -> list[list[ParagraphReading]]:
+        """Readings of each window, in the order of the windows."""
+        order = sorted(range(len(windows)), key=lambda i: len(windows[i]))
+        lengths = [len(windows[i]) for i in order]
+        found: list[list[ParagraphReading]] = [[] for _ in windows]
         start = 0
-        while start < len(windows):
-            batch = windows[start : start + self._fitting([len(w) for _, w in windows[start:]])]
+        while start < len(order):
+            batch = order[start : start + self._fitting(lengths[start:])]
             try:
-                readings = self._run([w for _, w in batch])
+                readings = self._run([windows[i] for i in batch])
             except torch.OutOfMemoryError as error:
                 self._halve(len(batch), error)
                 continue
-            for (i, _), own in zip(batch, readings, strict=True):
-                found[i] += own
+            for i, own in zip(batch, readings, strict=True):
+                found[i] = own
             start += len(batch)
-        stances = len(self.model.schema.stances)
-        for passage, readings in zip(pool, found, strict=True):
-            readings.sort(key=lambda r: r.paragraph)
-            yield merge(readings, len(passage.paragraphs), len(passage.targets), stances)
+        return found
 
     def _fitting(self, lengths: Sequence[int]) -> int:
         """How many of the next windows, sorted by length, fit into the budget; at least one."""

@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING
 
 from stance.errors import RunError
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -80,14 +85,10 @@ def _try_lock(descriptor: int) -> bool:
     """The system's own lock: it ends with its process, so none can be left behind held."""
     try:
         if sys.platform == "win32":
-            import msvcrt
-
             os.lseek(descriptor, 1 << 30, os.SEEK_SET)  # past the process number, which stays readable
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
             os.lseek(descriptor, 0, os.SEEK_SET)
         else:
-            import fcntl
-
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):
         return False

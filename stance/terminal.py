@@ -1,9 +1,9 @@
 """An analysed article as coloured text for a terminal.
 
-    贝森特的算盘
-    targets
-      美国      against   favor 0  against 5  neutral 2
-    1  这不是临时堵车，而是‹改造高速公路›隐喻。
+    小镇的账本
+    美国  against  favor 0  against 5  neutral 2
+
+    1  这笔贷款成了‹压在小镇头上的石磨›隐喻。
        美国 against 0.93
 
 Colour is never the only carrier: a span stands in ‹ › with the device's name behind it. Text from the article
@@ -219,7 +219,7 @@ def _targets(analysis: ArticleAnalysis, width: int, schema: LabelSchema) -> Iter
         line.append(f"{stance:<9}", _STANCE_STYLES.get(stance, ""))
         each = "  ".join(f"{id_} {counts[id_]}" for id_ in schema.stance_ids)
         line.append(each, "dim")
-        yield from _hanging(line, "", width, 2)
+        yield from break_lines(line, width)
 
 
 def _paragraph(paragraph: ParagraphAnalysis, width: int, indent: int, schema: LabelSchema) -> Iterator[Text]:
@@ -250,7 +250,8 @@ def _summary(analysis: ArticleAnalysis, width: int, schema: LabelSchema) -> Iter
     counts = Counter(device.device for p in analysis.paragraphs for device in p.devices for _ in device.spans)
     paragraphs = len(analysis.paragraphs)
     head = f"{paragraphs} paragraph{'s' * (paragraphs != 1)}, {counts.total()} device span{'s' * (counts.total() != 1)}"
-    yield Text(f"{head}. A target not named under a paragraph: neutral there.", "dim")
+    note = "A target not named under a paragraph: neutral there."
+    yield from break_lines(Text(f"{head}. {note}", "dim"), width)
     devices = Text()
     for device, count in counts.most_common():
         name = schema.device(device).english if device in schema.device_ids else printable(device)

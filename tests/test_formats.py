@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
-import io
 import json
 import random
 import time
@@ -54,7 +53,10 @@ def test_fields_by_other_names(tmp_path):
 
 
 def test_missing_ids_come_from_file_and_line_and_repeated_ones_are_told_apart(tmp_path):
-    path = jsonl(tmp_path / "news.jsonl", *({"text": "文", **i} for i in ({}, {"id": "a"}, {"id": "a"}, {"id": "a#2"}, {"id": "a"})))
+    path = jsonl(
+        tmp_path / "news.jsonl",
+        *({"text": "文", **i} for i in ({}, {"id": "a"}, {"id": "a"}, {"id": "a#2"}, {"id": "a"})),
+    )
     reader = ArticleReader([path])
     assert [row.article.id for row in reader] == ["news-1", "a", "a#2", "a#2#2", "a#3"]
     assert reader.duplicate_ids == 3
@@ -147,7 +149,9 @@ def test_one_article_of_json(tmp_path):
 
 def test_text_files_are_articles_in_their_encoding(tmp_path):
     for name, encoding in (("a.txt", "utf-8"), ("b.md", "gb18030"), ("c.txt", "utf-16")):
-        (tmp_path / name).write_text("供应链绷紧了，工厂停了，人们在等消息。\n第二段说的是别的事情。", encoding=encoding)
+        (tmp_path / name).write_text(
+            "供应链绷紧了，工厂停了，人们在等消息。\n第二段说的是别的事情。", encoding=encoding
+        )
     articles = list(read_articles([tmp_path]))
     assert [a.id for a in articles] == ["a", "b", "c"]
     assert {a.text for a in articles} == {"供应链绷紧了，工厂停了，人们在等消息。\n第二段说的是别的事情。"}
@@ -214,9 +218,7 @@ def test_rows_that_are_no_articles_are_set_aside_and_the_rest_goes_on(tmp_path):
     assert all(isinstance(r, Rejected) for r in rejected)
     assert [r.line for r in rejected] == list(range(2, 14))
     reasons = [r.reason for r in rejected]
-    assert rejected[0].message == (
-        f"{path} line 2: no field 'text' (found: id, title). Name it with --text-field."
-    )
+    assert rejected[0].message == (f"{path} line 2: no field 'text' (found: id, title). Name it with --text-field.")
     assert rejected[0].row == {"id": "x1", "title": "t"}
     expected = [
         "no field 'text'",
@@ -244,7 +246,9 @@ def test_an_empty_file_is_set_aside(tmp_path, name):
     assert rejected.message == f"{tmp_path / name}: the file is empty: expected at least one article."
 
 
-@pytest.mark.parametrize("name", ["b.txt", "b.jsonl", "b.json", "b.csv", "b.parquet", "b.html", "b.jsonl.gz", "b.jsonl.zst"])
+@pytest.mark.parametrize(
+    "name", ["b.txt", "b.jsonl", "b.json", "b.csv", "b.parquet", "b.html", "b.jsonl.gz", "b.jsonl.zst"]
+)
 def test_a_binary_file_is_set_aside(tmp_path, name):
     # no line feeds, so that it is one row for every kind
     data = bytes(random.Random(5).choices([b for b in range(256) if b not in b"\r\n"], k=5_000))
@@ -313,7 +317,11 @@ def test_csv_rows_at_fault(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "part"),
-    [("gone.jsonl", "no such file or folder"), ("n.docx", "unknown kind of file '.docx'"), ("x*.jsonl", "no file fits this pattern")],
+    [
+        ("gone.jsonl", "no such file or folder"),
+        ("n.docx", "unknown kind of file '.docx'"),
+        ("x*.jsonl", "no file fits this pattern"),
+    ],
 )
 def test_inputs_that_stop_the_whole_command(tmp_path, name, part):
     (tmp_path / "n.docx").write_bytes(b"PK")
@@ -350,7 +358,9 @@ def analyses():
         {"source": "早报", "day": 6, "tags": [], "mixed": "1", "text": "own2"},
         {"source": None, "day": 7, "tags": None, "mixed": None, "big": 2**70, "score": 0.5},
     ]
-    articles = [Article(f"{TEXT}\n指责石磨{n}", str(n), "题", None, ("甲", "乙")[:n], extra) for n, extra in enumerate(extras)]
+    articles = [
+        Article(f"{TEXT}\n指责石磨{n}", str(n), "题", None, ("甲", "乙")[:n], extra) for n, extra in enumerate(extras)
+    ]
     same_id = [fake.analyze(Article("一段。", "same")), fake.analyze(Article("两段。\n石磨。", "same"))]
     return [*map(fake.analyze, articles), *same_id, fake.analyze(Article("广告", "empty"))]
 
@@ -368,7 +378,20 @@ def test_analyses_come_back_equal(tmp_path, name):
 def test_jsonl_is_the_contract(tmp_path):
     write(analyses()[:1], tmp_path / "o.jsonl")
     record = json.loads((tmp_path / "o.jsonl").read_text(encoding="utf-8"))
-    assert list(record) == ["id", "title", "targets", "model", "paragraphs", "warnings", "source", "day", "tags", "mixed", "text", "gap"]
+    assert list(record) == [
+        "id",
+        "title",
+        "targets",
+        "model",
+        "paragraphs",
+        "warnings",
+        "source",
+        "day",
+        "tags",
+        "mixed",
+        "text",
+        "gap",
+    ]
     assert record["paragraphs"][1] == {
         "index": 1,
         "start": 8,
@@ -441,7 +464,7 @@ def test_parquet_is_read_by_others(tmp_path, library):
     elif library == "polars":
         rows = module.read_parquet(path).to_dicts()
     elif library == "duckdb":
-        rows = module.sql(f"select * from '{path}'").fetch_arrow_table().to_pylist()
+        rows = module.sql(f"select * from '{path}'").df().to_dict("records")
     else:
         rows = list(module.Dataset.from_parquet(str(path), cache_dir=str(tmp_path / "cache")))
     assert len(rows) == 6
@@ -506,5 +529,3 @@ def test_writing_streams(tmp_path):
 def test_limits_are_checked():
     with pytest.raises(ValueError, match="max_characters must be at least 1, found 0"):
         Limits(max_characters=0)
-
-

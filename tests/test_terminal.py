@@ -31,7 +31,9 @@ def stance_of(target, stance, probability=0.9):
 
 def paragraph(text, *devices, index=0, stances=(), kind="body"):
     predictions = tuple(
-        DevicePrediction(device, 0.9, tuple(Span(text.index(words), text.index(words) + len(words), words, 0.8) for words in spans))
+        DevicePrediction(
+            device, 0.9, tuple(Span(text.index(words), text.index(words) + len(words), words, 0.8) for words in spans)
+        )
         for device, *spans in devices
     )
     return ParagraphAnalysis(Paragraph(index, 0, len(text), text, kind), tuple(stances), predictions)
@@ -51,8 +53,8 @@ def shown(analysis, width=80, **options):
 
 
 def test_a_span_stands_in_brackets_with_its_device_behind():
-    text = marked_paragraph(paragraph("这是改造高速公路。", ("metaphor", "改造高速公路")))
-    assert text.plain == "这是‹改造高速公路›隐喻。"
+    text = marked_paragraph(paragraph("这是推倒老戏台。", ("metaphor", "推倒老戏台")))
+    assert text.plain == "这是‹推倒老戏台›隐喻。"
 
 
 def test_spans_within_spans_and_at_the_ends():
@@ -74,7 +76,9 @@ def test_a_device_that_the_schema_does_not_know():
     assert marked_paragraph(paragraph("甲乙", ("zeugma", "乙"))).plain == "甲‹乙›zeugma"
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5), st.sampled_from(DEFAULT_SCHEMA.device_ids)), max_size=6))
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5), st.sampled_from(DEFAULT_SCHEMA.device_ids)), max_size=6)
+)
 def test_brackets_always_match_and_the_text_stays(spans):
     words = "零一二三四五六七八九甲乙丙丁"
     devices = [DevicePrediction(d, 0.5, (Span(s, s + n, words[s : s + n], 0.5),)) for s, n, d in spans]
@@ -90,7 +94,7 @@ def test_brackets_always_match_and_the_text_stays(spans):
 
 
 def test_every_device_has_a_style_of_its_own():
-    text = "改造高速公路"
+    text = "推倒老戏台"
     seen = set()
     for device in DEFAULT_SCHEMA.device_ids:
         marked = marked_paragraph(paragraph(text, (device, text)))
@@ -173,7 +177,8 @@ EXPECTED = """\
 4  好消息。
    美国 favor 0.90
 
-4 paragraphs, 1 device span. A target not named under a paragraph: neutral there.
+4 paragraphs, 1 device span. A target not named
+under a paragraph: neutral there.
 隐喻 metaphor 1
 model news-small@0123
 """
@@ -182,16 +187,22 @@ model news-small@0123
 def whole():
     first = "这笔贷款成了压在小镇头上的石磨，工厂停了，商店关了。"
     return article(
-        paragraph(first, ("metaphor", "压在小镇头上的石磨"), stances=[stance_of("美国", "against", 0.93), stance_of("中国", "neutral")]),
+        paragraph(
+            first,
+            ("metaphor", "压在小镇头上的石磨"),
+            stances=[stance_of("美国", "against", 0.93), stance_of("中国", "neutral")],
+        ),
         paragraph("官员说一切正常。", index=1, stances=[stance_of("美国", "neutral"), stance_of("中国", "neutral")]),
-        paragraph("小节", index=2, kind="heading", stances=[stance_of("美国", "against", 0.6), stance_of("中国", "neutral")]),
+        paragraph(
+            "小节", index=2, kind="heading", stances=[stance_of("美国", "against", 0.6), stance_of("中国", "neutral")]
+        ),
         paragraph("好消息。", index=3, stances=[stance_of("美国", "favor"), stance_of("中国", "neutral")]),
         targets=("美国", "中国"),
     )
 
 
 def test_the_view_without_colour():
-    assert shown(whole(), width=52, color_system=None).replace("there.\n", "there.\n") == EXPECTED
+    assert shown(whole(), width=52, color_system=None) == EXPECTED
 
 
 def test_colour_adds_nothing_but_colour():
@@ -209,7 +220,9 @@ def test_no_color_is_respected(monkeypatch):
 @pytest.mark.parametrize("width", [20, 80, 200])
 def test_no_line_is_wider_than_the_terminal(width):
     long = "中美经贸磋商在日内瓦举行，双方同意降低关税，美方代表称进展“实质性”，GDP增速约5.2%。" * 8
-    analysis = article(paragraph(long, ("scare_quotes", "“实质性”"), stances=[stance_of(f"目标{n}", "against") for n in range(9)]))
+    analysis = article(
+        paragraph(long, ("scare_quotes", "“实质性”"), stances=[stance_of(f"目标{n}", "against") for n in range(9)])
+    )
     output = shown(analysis, width=width, color_system=None)
     assert all(cell_len(line) <= min(width, 110) for line in output.splitlines())
     assert max(map(cell_len, output.splitlines())) > min(width, 110) - 6

@@ -12,10 +12,15 @@ import io
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from stance.errors import InputError
 from stance.formats.rows import Limits, check_length
 from stance.formats.sources import Source, SourceBytes, arrow_files
 from stance.results import Article
+from stance.text.charset import decode
+from stance.text.html import article_from_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,10 +57,8 @@ def article_from_bytes(data: bytes, kind: str, *, id: str, where: str, limits: L
     Raises:
         InputError: the bytes are no text, or there is no article in them, or it is too long.
     """
-    from stance.text import charset, html  # with trafilatura, which most runs do not need
-
-    text = charset.decode(data, where)
-    article = html.article_from_html(text, id=id, where=where) if kind == "html" else Article.from_text(text, id=id)
+    text = decode(data, where)
+    article = article_from_html(text, id=id, where=where) if kind == "html" else Article.from_text(text, id=id)
     if not article.text.strip():
         raise InputError(f"{where}: expected an article, found no text. Check that the file is the right one.")
     try:
@@ -189,8 +192,6 @@ def _csv_records(reader: Any, raw: SourceBytes) -> Iterator[Record]:
 
 def _csv_text(source: Source, limits: Limits, raw: SourceBytes) -> io.TextIOBase:
     """UTF-8 streams; other encodings, which must be guessed from the whole, are read whole up to a limit."""
-    from stance.text import charset
-
     decoder = codecs.getincrementaldecoder("utf-8")()
     with SourceBytes(source, limits.max_decompressed_bytes) as bytes_, bytes_.buffered() as stream:
         try:
@@ -201,7 +202,7 @@ def _csv_text(source: Source, limits: Limits, raw: SourceBytes) -> io.TextIOBase
             if source.size > limits.max_json_bytes:
                 raise InputError(f"expected UTF-8 in a file so large; {error}. Convert it with iconv.") from error
             with raw.buffered() as whole:
-                return io.StringIO(charset.decode(whole.read(), str(source.path)), newline="")
+                return io.StringIO(decode(whole.read(), str(source.path)), newline="")
     return io.TextIOWrapper(raw.buffered(), encoding="utf-8-sig", newline="")
 
 
@@ -210,9 +211,6 @@ def _without_place(message: str, place: str) -> str:
 
 
 def _parquet(source: Source, _: Limits) -> Iterator[Record]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     number = 0
     try:
         with pq.ParquetFile(source.path) as file:
@@ -227,8 +225,6 @@ def _parquet(source: Source, _: Limits) -> Iterator[Record]:
 
 
 def _datasets(source: Source, _: Limits) -> Iterator[Record]:
-    import pyarrow as pa
-
     number = before = 0
     try:
         for path in arrow_files(source.path):

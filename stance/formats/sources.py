@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from stance.errors import InputError
 
 if TYPE_CHECKING:
@@ -220,7 +222,6 @@ class SourceBytes(io.RawIOBase):
 
 
 def _unpacked(file: io.FileIO, compression: str) -> io.RawIOBase:
-    import pyarrow as pa  # knows both compressions, joined frames, and files that are cut short
-
+    """Arrow knows both compressions, joined frames, and, unlike others, files that are cut short."""
     stream: io.RawIOBase = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), compression)
     return stream

@@ -19,12 +19,13 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from stance.schema import DEFAULT_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    import pyarrow as pa
 
 __all__ = ["Shape", "articles_from_rows", "paragraph_rows"]
 
@@ -102,8 +103,6 @@ class Shape:
 
     def schema(self) -> pa.Schema:
         """The Arrow schema."""
-        import pyarrow as pa
-
         text, texts, number = pa.string(), pa.list_(pa.string()), pa.float64()
         known = DEFAULT_SCHEMA.stance_ids
         order = known if set(self.stances) <= set(known) else self.stances
@@ -123,8 +122,6 @@ class Shape:
         return pa.schema([*own[: len(_ARTICLE)], *self._further(), *own[len(_ARTICLE) :]])
 
     def _further(self) -> Iterator[pa.Field]:
-        import pyarrow as pa
-
         kinds = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
         taken = {*_ARTICLE, *_PARAGRAPH, *(n for n in self.columns if n not in _PARAGRAPH)}
         for name, column in self.columns.items():

@@ -9,6 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from stance.errors import InputError
 from stance.formats.atomic import atomic_file
 from stance.formats.sources import Source, SourceBytes, split_compression
@@ -82,8 +85,6 @@ def _packed(file: BinaryIO, compression: str | None) -> Iterator[IO[bytes]]:
     if compression is None:
         yield file
         return
-    import pyarrow as pa
-
     with pa.CompressedOutputStream(pa.PythonFile(_KeptOpen(file), mode="w"), compression) as packed:
         yield packed
 
@@ -101,9 +102,6 @@ class _KeptOpen:
 
 
 def _write_table(lines: Iterable[bytes], shape: Shape, file: BinaryIO) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     schema = shape.schema()
     rows = itertools.chain.from_iterable(paragraph_rows(json.loads(line), schema) for line in lines)
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
@@ -148,9 +146,6 @@ def _line_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _table_records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     try:
         with pq.ParquetFile(path) as file:
             batches = file.iter_batches(batch_size=1_000)

@@ -10,14 +10,17 @@ The arrays are padded to the longest of the batch; `segments == PAD` marks paddi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from stance.model.encoding import BLOCK, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Batch", "collate"]
 
@@ -52,7 +55,9 @@ class Batch:
         for name in ("ids", "words", "positions", "segments", "slots", "blocks"):
             value: Tensor = getattr(self, name)
             if value.dtype != torch.int64 or value.shape != shape or value.dim() != 2:
-                raise ValueError(f"Batch.{name} must be int64 of shape {tuple(shape)}, was {value.dtype} {tuple(value.shape)}.")
+                raise ValueError(
+                    f"Batch.{name} must be int64 of shape {tuple(shape)}, was {value.dtype} {tuple(value.shape)}."
+                )
 
     def to(self, hardware: torch.device, *, non_blocking: bool = False) -> Batch:
         """The same batch on other hardware."""

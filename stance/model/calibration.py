@@ -8,10 +8,8 @@ examples. Thresholds maximise F1 on the same articles, shrunk towards the thresh
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,8 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stance.errors import ModelError
-from stance.model.network import Logits
-from stance.schema import LabelSchema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stance.model.network import Logits
+    from stance.schema import LabelSchema
 
 __all__ = ["Calibration", "Probabilities", "best_threshold", "fit_scale", "fit_temperature"]
 
@@ -66,9 +68,11 @@ class Calibration:
     def load(cls, path: Path, schema: LabelSchema) -> Calibration:
         """Read what `save` wrote. Raises ModelError where the file does not fit the schema."""
         try:
-            data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            data = json.loads(path.read_text(encoding="utf-8"))
+            per_device = {f.name for f in fields(cls)} - {"stance_temperature"}
             return cls(
-                **{k: tuple(v[d] for d in schema.device_ids) if isinstance(v, Mapping) else v for k, v in data.items()}
+                stance_temperature=float(data["stance_temperature"]),
+                **{name: tuple(float(data[name][device]) for device in schema.device_ids) for name in per_device},
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(
@@ -127,14 +131,16 @@ def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> float:
     return float(grid[int(np.argmin(nll))])
 
 
-def fit_scale(logits: Floats, labels: NDArray[np.int64], prior: tuple[float, float] | None = None) -> tuple[float, float]:
+def fit_scale(
+    logits: Floats, labels: NDArray[np.int64], prior: tuple[float, float] | None = None
+) -> tuple[float, float]:
     """Slope and offset of Platt scaling for one device. (N,), (N,) → numbers.
 
     `prior` is the slope and offset towards which few examples are shrunk (Gaussian, in units of one label).
     """
     x, y = torch.from_numpy(logits), torch.from_numpy(labels).double()
-    start = torch.tensor(prior or (1.0, 0.0), dtype=torch.float64)
-    scale = start.clone().requires_grad_(True)
+    scale = torch.tensor(prior or (1.0, 0.0), dtype=torch.float64, requires_grad=True)
+    start = scale.detach().clone()
     optimizer = torch.optim.LBFGS([scale], max_iter=100, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
@@ -144,7 +150,7 @@ def fit_scale(logits: Floats, labels: NDArray[np.int64], prior: tuple[float, flo
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
-    optimizer.step(closure)  # type: ignore[arg-type]
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     slope, offset = scale.detach().tolist()
     return max(float(slope), 0.05), float(offset)
 

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 from torch import Tensor
 
 from stance.errors import ModelError
@@ -61,8 +62,6 @@ def build(
     encoder_config: Any, config: ModelConfig, schema: LabelSchema, encoder: torch.nn.Module | None = None
 ) -> StanceNetwork:
     """A network of the shape that the configurations give, with random weights or round a given encoder."""
-    from transformers import AutoModel
-
     return StanceNetwork(
         encoder if encoder is not None else AutoModel.from_config(encoder_config),
         devices=len(schema.devices),
@@ -86,8 +85,6 @@ def from_encoder(folder: str | Path, schema: LabelSchema, *, name: str = "stance
     Raises:
         ModelError: the folder is not an encoder with a fast tokenizer.
     """
-    from transformers import AutoModel, AutoTokenizer
-
     try:
         fast = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False)
         encoder = AutoModel.from_pretrained(folder, trust_remote_code=False, dtype=torch.float32)
@@ -128,10 +125,10 @@ def _plain(tokenizer: Tokenizer) -> Tokenizer:
 
 
 def _special(tokenizer: Any, which: str) -> int:
-    id = getattr(tokenizer, f"{which}_token_id")
-    if id is None:
+    token_id = getattr(tokenizer, f"{which}_token_id")
+    if token_id is None:
         raise ModelError(f"{tokenizer.name_or_path}: its tokenizer has no {which} token; use a BERT-like encoder.")
-    return int(id)
+    return int(token_id)
 
 
 def _position_offset(config: Any) -> int:
@@ -171,11 +168,13 @@ def load(folder: Path) -> Model:
     Raises:
         ModelError: the folder is missing, incomplete, damaged, or of a later format.
     """
-    from transformers import AutoConfig
-
     about = _about(folder)
     config = ModelConfig.from_dict(about["config"], str(folder / "stance.json"))
-    missing = [f for f in ("model.safetensors", "encoder.json", "tokenizer.json", "schema.json", "calibration.json") if not (folder / f).is_file()]
+    missing = [
+        f
+        for f in ("model.safetensors", "encoder.json", "tokenizer.json", "schema.json", "calibration.json")
+        if not (folder / f).is_file()
+    ]
     if missing:
         raise ModelError(f"{folder}: the model folder is incomplete, {', '.join(missing)} is missing. Copy it again.")
     found = _digest(folder / "model.safetensors")
@@ -208,7 +207,11 @@ def load(folder: Path) -> Model:
 def _about(folder: Path) -> dict[str, Any]:
     path = folder / "stance.json"
     if not path.is_file():
-        found = "no such folder" if not folder.is_dir() else ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
+        found = (
+            "no such folder"
+            if not folder.is_dir()
+            else ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
+        )
         raise ModelError(
             f"{folder}: expected a model folder made by `stance train` (with stance.json); found {found}. "
             "Pass such a folder, or leave --model out for the model that comes with stance."
@@ -216,11 +219,13 @@ def _about(folder: Path) -> dict[str, Any]:
     try:
         about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         later = about["format"] > FORMAT
-        about["config"], about["weights"], about["name"]  # noqa: B018
+        about["config"], about["weights"], about["name"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: expected format, name, weights and config in JSON; {error!r}.") from error
     if later:
-        raise ModelError(f"{folder}: made by a later stance (format {about['format']}, this one reads up to {FORMAT}). Upgrade stance.")
+        raise ModelError(
+            f"{folder}: made by a later stance (format {about['format']}, this one reads up to {FORMAT}). Upgrade stance."
+        )
     return about
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stance.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["FORMAT", "ModelConfig"]
 
@@ -57,4 +59,6 @@ class ModelConfig:
         try:
             return cls(**data)
         except TypeError as error:
-            raise ModelError(f"{where}: not the configuration of a stance model of format {FORMAT}: {error}.") from error
+            raise ModelError(
+                f"{where}: not the configuration of a stance model of format {FORMAT}: {error}."
+            ) from error

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stance.model.calibration import Calibration, Probabilities
-from stance.model.encoding import Piece, Window
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from stance.model.calibration import Calibration, Probabilities
+    from stance.model.encoding import Piece, Window
 
 __all__ = ["ParagraphReading", "SpanReading", "decode", "merge"]
 
 Floats = NDArray[np.float32]
 
 RELATIVE = 0.5
-"""Where a device is reported but no token reaches its span threshold, tokens count from this share of the highest on."""
+"""Where a device is reported but no token reaches its span threshold, tokens count from this share of the best on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,9 @@ class ParagraphReading:
     tokens: int
 
 
-def decode(window: Window, row: int, probabilities: Probabilities, calibration: Calibration) -> Iterator[ParagraphReading]:
+def decode(
+    window: Window, row: int, probabilities: Probabilities, calibration: Calibration
+) -> Iterator[ParagraphReading]:
     """Readings of the pieces of one window, which is row `row` of the batch. `probabilities` is on the CPU."""
     inside = probabilities.inside[row].numpy()
     begin = probabilities.begin[row].numpy()
@@ -83,8 +88,10 @@ def _spans(piece: Piece, device: int, inside: Floats, begin: Floats, calibration
         yield SpanReading(device, int(piece.starts[first]), int(piece.ends[last - 1]), float(inside[first:last].mean()))
 
 
-def merge(readings: Sequence[ParagraphReading], paragraphs: int, targets: int, stances: int) -> list[ParagraphReading]:
-    """One reading for each paragraph of a passage, pieces of long ones joined.
+def merge(
+    readings: Sequence[ParagraphReading], paragraphs: int, targets: int, devices: int, stances: int
+) -> list[ParagraphReading]:
+    """One reading for each paragraph of a passage, pieces of long ones, given in text order, joined.
 
     A device is present where it is present in any piece; stances are averaged by tokens. A paragraph without any
     token has no device, and its stances are the last one (neutral) with certainty.
@@ -92,7 +99,6 @@ def merge(readings: Sequence[ParagraphReading], paragraphs: int, targets: int, s
     groups: list[list[ParagraphReading]] = [[] for _ in range(paragraphs)]
     for reading in readings:
         groups[reading.paragraph].append(reading)
-    devices = len(readings[0].devices) if readings else 0
     merged = []
     for index, group in enumerate(groups):
         if not group:

@@ -13,19 +13,25 @@ This module knows tokens and characters; it knows neither labels nor tensors.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+from numpy.typing import ArrayLike, NDArray
 
-from stance.model.config import ModelConfig
 from stance.text.targets import mentions, partial_mentions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tokenizers import Encoding, Tokenizer
+
+    from stance.model.config import ModelConfig
 
 __all__ = ["BLOCK", "BODY", "EXACT", "PAD", "PARTIAL", "TITLE", "Encoder", "Passage", "Piece", "Window"]
 
 Ids = NDArray[np.int32]
+Named = NDArray[np.int8]
 
 PAD, TITLE, BODY, BLOCK = range(4)
 """Segment of a token: padding, title, body text, target block."""
@@ -73,7 +79,7 @@ class Window:
         slots: slot of the piece that a token belongs to; -1 for title and separators before the first. Shape (T,).
         blocks: number of the token's block, from 1; 0 for text. Shape (T,).
         places: index of the first token of each piece. Shape (P,).
-        pair_slots, pair_targets, pair_places: slot, target index and index of the first token of each block. Shape (K,).
+        pair_slots, pair_targets, pair_places: slot, target index and first token's index of each block. Shape (K,).
         named: does a token belong to a mention of the target (`PARTIAL`, `EXACT`)? Shape (targets, text tokens).
     """
 
@@ -88,7 +94,7 @@ class Window:
     pair_slots: Ids
     pair_targets: Ids
     pair_places: Ids
-    named: NDArray[np.int8]
+    named: Named
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -104,74 +110,84 @@ class Encoder:
 
     def windows(self, passage: Passage) -> list[Window]:
         """The windows of a passage, in order. Each paragraph that holds a token is in one or more of them."""
-        title = self._tokens([passage.title])[0]
-        head = np.concatenate([[self.config.cls_id], title.ids[: self.config.title_tokens], [self.config.sep_id]])
-        head_words = np.concatenate([[0], title.words[: self.config.title_tokens], [0]])
-        named_title = _named(title, passage.title, passage.targets)[:, : self.config.title_tokens]
-        room = self.config.window_tokens - len(head)
-        blocks = self._targets(passage.targets)
-        paragraphs = self._tokens(passage.paragraphs)
-        pieces = [part for p in paragraphs for part in _cut(p, passage.paragraphs[p.paragraph], room - 1)]
-        named = [_named(p, passage.paragraphs[p.paragraph], passage.targets) for p in pieces]
+        head, named_head = self._head(passage)
+        room = self.config.window_tokens - len(head.ids)
+        parts = list(self._parts(passage, room - 1))
+        blocks = self._blocks(passage.targets)
         windows = []
-        for group in _pack([len(p.ids) + 1 for p in pieces], room):
-            mentioned = [np.pad(named_title, ((0, 0), (1, 1)))]
-            mentioned += [np.pad(named[i], ((0, 0), (0, 1))) for i in group]
-            chosen = tuple(pieces[i] for i in group)
-            windows.append(self._assemble(head, head_words, chosen, blocks, np.concatenate(mentioned, axis=1)))
+        for group in _pack([len(piece.ids) + 1 for piece, _ in parts], room):
+            pieces = tuple(parts[i][0] for i in group)
+            windows.append(self._assemble(head, pieces, blocks, [named_head, *(parts[i][1] for i in group)]))
         return windows
+
+    def _parts(self, passage: Passage, room: int) -> Iterator[tuple[Piece, Named]]:
+        """Paragraphs, long ones in parts of at most `room` tokens, and where they name the targets."""
+        for paragraph, text in zip(self._tokens(passage.paragraphs), passage.paragraphs, strict=True):
+            named = _named(paragraph, text, passage.targets)  # once a paragraph: looking again for each part is slow
+            start = 0
+            for piece in _cut(paragraph, text, room):
+                yield piece, named[:, start : start + len(piece.ids)]
+                start += len(piece.ids)
+
+    def _head(self, passage: Passage) -> tuple[Piece, Named]:
+        """[CLS] title [SEP], and where it names the targets."""
+        title = _part(self._tokens([passage.title])[0], 0, self.config.title_tokens)
+        named = _named(title, passage.title, passage.targets)
+        ids = _ids([self.config.cls_id, *title.ids, self.config.sep_id])
+        return Piece(-1, ids, np.pad(title.words, 1), title.starts, title.ends), np.pad(named, ((0, 0), (1, 0)))
 
     def _tokens(self, texts: Sequence[str]) -> list[Piece]:
         encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        words = self.lexicon.encode_batch(list(texts), add_special_tokens=False) if self.lexicon else [None] * len(texts)
-        return [_piece(i, e, w, self.config.lexicon_size) for i, (e, w) in enumerate(zip(encodings, words, strict=True))]
-
-    def _targets(self, targets: Sequence[str]) -> list[tuple[Ids, Ids]]:
-        longest = self.config.target_tokens - 1
+        words = (
+            self.lexicon.encode_batch(list(texts), add_special_tokens=False) if self.lexicon else [None] * len(texts)
+        )
         return [
-            (
-                np.concatenate([[self.config.cls_id], t.ids[:longest]]).astype(np.int32),
-                np.concatenate([[0], t.words[:longest]]).astype(np.int32),
-            )
-            for t in (self._tokens(targets) if targets else [])
+            _piece(i, e, w, self.config.lexicon_size) for i, (e, w) in enumerate(zip(encodings, words, strict=True))
         ]
 
+    def _blocks(self, targets: Sequence[str]) -> list[Piece]:
+        """[CLS] target, for each target."""
+        blocks = []
+        for target in self._tokens(targets) if targets else []:
+            kept = _part(target, 0, self.config.target_tokens - 1)
+            ids = _ids([self.config.cls_id, *kept.ids])
+            blocks.append(Piece(-1, ids, np.pad(kept.words, (1, 0)), kept.starts, kept.ends))
+        return blocks
+
     def _assemble(
-        self, head: Ids, head_words: Ids, pieces: tuple[Piece, ...], blocks: list[tuple[Ids, Ids]], named: NDArray[np.int8]
+        self, head: Piece, pieces: tuple[Piece, ...], blocks: list[Piece], named: list[Named]
     ) -> Window:
         sep = np.array([self.config.sep_id], np.int32)
         none = np.zeros(1, np.int32)
-        ids, words = [head], [head_words]
-        slots, places, at = [np.full(len(head), -1)], [], len(head)
-        for slot, piece in enumerate(pieces):
-            ids += [piece.ids, sep]
-            words += [piece.words, none]
-            slots.append(np.full(len(piece.ids) + 1, slot))
-            places.append(at)
-            at += len(piece.ids) + 1
-        text = at
-        positions = [np.arange(text)]
-        segments = [np.where(np.arange(text) < len(head), TITLE, BODY)]
-        numbers = [np.zeros(text)]
         pairs = [(slot, target) for slot in range(len(pieces)) for target in range(len(blocks))]
-        pair_places = []
-        for number, (slot, target) in enumerate(pairs, start=1):
-            block_ids, block_words = blocks[target]
-            size = len(block_ids)
-            ids.append(block_ids)
-            words.append(block_words)
-            slots.append(np.full(size, slot))
-            positions.append(np.arange(size))
-            segments.append(np.full(size, BLOCK))
-            numbers.append(np.full(size, number))
-            pair_places.append(at)
-            at += size
+        rows = [blocks[target] for _, target in pairs]
+        sizes = np.array([len(head.ids), *(len(p.ids) + 1 for p in pieces), *(len(r.ids) for r in rows)])
+        starts = np.cumsum(sizes) - sizes
+        first_block = 1 + len(pieces)
+        text = int(sizes[:first_block].sum())
+        segments = np.repeat([TITLE, *[BODY] * len(pieces), *[BLOCK] * len(pairs)], sizes)
+        within = np.arange(sizes.sum()) - np.repeat(starts, sizes)
+        named_text = np.zeros((len(blocks), text), np.int8)
+        for start, own in zip(starts, named, strict=False):
+            named_text[:, start : start + own.shape[1]] = own
         return Window(
-            pieces,
-            *(np.concatenate(x).astype(np.int32) for x in (ids, words, positions, segments, slots, numbers)),
-            *(np.array(x, np.int32) for x in (places, [s for s, _ in pairs], [t for _, t in pairs], pair_places)),
-            named,
+            pieces=pieces,
+            ids=np.concatenate([head.ids, *(x for p in pieces for x in (p.ids, sep)), *(r.ids for r in rows)]),
+            words=np.concatenate([head.words, *(x for p in pieces for x in (p.words, none)), *(r.words for r in rows)]),
+            positions=_ids(np.where(segments == BLOCK, within, np.arange(sizes.sum()))),
+            segments=_ids(segments),
+            slots=_ids(np.repeat([-1, *range(len(pieces)), *(slot for slot, _ in pairs)], sizes)),
+            blocks=_ids(np.repeat([0] * first_block + list(range(1, len(pairs) + 1)), sizes)),
+            places=_ids(starts[1:first_block]),
+            pair_slots=_ids([slot for slot, _ in pairs]),
+            pair_targets=_ids([target for _, target in pairs]),
+            pair_places=_ids(starts[first_block:]),
+            named=named_text,
         )
+
+
+def _ids(values: ArrayLike) -> Ids:
+    return np.asarray(values, np.int32)
 
 
 def _piece(paragraph: int, encoding: Encoding, words: Encoding | None, lexicon_size: int) -> Piece:
@@ -201,7 +217,8 @@ def _cut(piece: Piece, text: str, room: int) -> Iterator[Piece]:
 
 
 def _part(piece: Piece, start: int, stop: int) -> Piece:
-    if start == 0 and stop == len(piece.ids):
+    """The piece's tokens `[start, stop)`."""
+    if start == 0 and stop >= len(piece.ids):
         return piece
     cut = slice(start, stop)
     return Piece(piece.paragraph, piece.ids[cut], piece.words[cut], piece.starts[cut], piece.ends[cut])
@@ -221,11 +238,11 @@ def _pack(sizes: Sequence[int], room: int) -> Iterator[list[int]]:
         yield group
 
 
-def _named(piece: Piece, text: str, targets: Sequence[str]) -> NDArray[np.int8]:
+def _named(piece: Piece, text: str, targets: Sequence[str]) -> Named:
     """For each target and token: part of a mention? Shape (targets, T)."""
     named = np.zeros((len(targets), len(piece.ids)), np.int8)
     for row, target in zip(named, targets, strict=True):
         for kind, spans in ((PARTIAL, partial_mentions(text, target)), (EXACT, mentions(text, target))):
             for start, end in spans:
-                row[(piece.starts < end) & (piece.ends > start)] = kind
+                row[np.searchsorted(piece.ends, start, "right") : np.searchsorted(piece.starts, end)] = kind
     return named

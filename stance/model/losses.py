@@ -7,12 +7,14 @@ gold for a task has a zero loss and a zero count.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from stance.model.network import Logits
+if TYPE_CHECKING:
+    from stance.model.network import Logits
 
 __all__ = ["UNKNOWN", "Gold", "Losses", "multitask_loss"]
 

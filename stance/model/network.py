@@ -9,13 +9,15 @@ block can tell which targets were asked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from stance.model.batch import Batch
 from stance.model.encoding import PAD
+
+if TYPE_CHECKING:
+    from stance.model.batch import Batch
 
 __all__ = ["Logits", "StanceNetwork"]
 
@@ -144,7 +146,9 @@ class EvidenceHead(nn.Module):
         inside = (tags[..., 1:].logsumexp(-1) - tags[..., 0]).float()  # log odds that the token is in a span
         attention = (self.attention(states).float() + inside).clamp(-30, 30).exp()
         evidence = self.evidence(states).float() + self.tag_weight * inside
-        member = (slots[:, None] == torch.arange(places.shape[1], device=slots.device)[None, :, None]) & (blocks == 0)[:, None]
+        member = (slots[:, None] == torch.arange(places.shape[1], device=slots.device)[None, :, None]) & (blocks == 0)[
+            :, None
+        ]
         weights = member.to(attention.dtype)
         total = weights @ attention
         pooled: Tensor = (weights @ (attention * evidence)) / total.clamp_min(1e-9)

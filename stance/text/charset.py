@@ -90,16 +90,16 @@ def _utf8(data: bytes) -> str | None:
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16 without a mark: ASCII characters leave zeros at every other byte, at one parity only."""
-    sample = data[:_SAMPLE]
-    even, odd = sample[::2].count(0), sample[1::2].count(0)
-    if len(data) % 2 or min(even, odd) > 0:
-        return None
-    try:
-        text = data.decode("utf-16-le" if odd else "utf-16-be")
-    except UnicodeDecodeError:
-        return None
-    return text if _plausibility(text) >= _PLAUSIBLE else None
+    """UTF-16 without a mark, in the byte order that reads as Chinese; None where neither does."""
+    readings = []
+    for encoding in ("utf-16-le", "utf-16-be"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            readings.append((_plausibility(text), text))
+    return _best(readings)
 
 
 def _chinese(data: bytes) -> str | None:
@@ -111,8 +111,13 @@ def _chinese(data: bytes) -> str | None:
         except UnicodeDecodeError:
             continue
         readings.append((_plausibility(text), text))
-    best = max(readings, key=lambda reading: reading[0], default=(0.0, ""))
-    return best[1] if best[0] >= _PLAUSIBLE else None
+    return _best(readings)
+
+
+def _best(readings: list[tuple[float, str]]) -> str | None:
+    """The most plausible reading, the first of equals; None where it is not plausible enough."""
+    plausibility, text = max(readings, key=lambda reading: reading[0], default=(0.0, ""))
+    return text if plausibility >= _PLAUSIBLE else None
 
 
 def _plausibility(text: str) -> float:

@@ -19,8 +19,13 @@ __all__ = ["article_from_html", "looks_like_html"]
 
 _HEAD = 2_000
 """Characters in which a page shows that it is one."""
-_DOCUMENT = re.compile(r"\s*(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
+_DOCUMENT = re.compile(
+    r"\s*(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
+)
 _FRAGMENT = re.compile(r"\s*<(article|main|section|div|p|h[1-6])\b[^<>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+
+_AUTHOR = re.compile(r"""<meta\s+name=["']author["']\s+content=["']([^"'<>]{1,60})["']""", re.IGNORECASE)
+"""Trafilatura passes over authors whose name has no space in it, as Chinese names have none."""
 
 _METADATA = {"date": "date", "author": "author", "sitename": "site"}
 """Attribute of what trafilatura finds, and the article's further column for it."""
@@ -51,7 +56,7 @@ def article_from_html(html: str, *, id: str = "", where: str = "") -> Article:
     lines = _lines(document.text or "") if document else []
     if title and title not in lines[:3]:
         lines.insert(0, title)
-    article = Article("\n".join(lines), id=id, title=title, extra=_metadata(document))
+    article = Article("\n".join(lines), id=id, title=title, extra=_metadata(document, html))
     if not any(p.kind == "body" and re.search(r"[。！？!?；.]", p.text) for p in segment(article).paragraphs):
         raise InputError(
             f"{where or 'HTML page'}: expected a page with an article; found no paragraph of text in "
@@ -66,8 +71,12 @@ def _lines(text: str) -> list[str]:
     return [line.removeprefix("- ") for line in lines if line]
 
 
-def _metadata(document: Any) -> dict[str, str]:
-    return {column: value for name, column in _METADATA.items() if (value := getattr(document, name, None))}
+def _metadata(document: Any, html: str) -> dict[str, str]:
+    found = {column: value for name, column in _METADATA.items() if (value := getattr(document, name, None))}
+    author = _AUTHOR.search(html)
+    if author and author.group(1).strip():
+        found.setdefault("author", author.group(1).strip())
+    return found
 
 
 def _extract(html: str) -> Any:

@@ -62,7 +62,7 @@ def _guarded(name: str) -> str:
     if name[-1].isascii() and name[-1].isalnum():
         pattern += "(?![a-z0-9])"
     if len(name) == 2 and name[1] == "方":
-        before = SIGNS[name[0]].not_after if name[0] in SIGNS else "自"
+        before = SIGNS[name[0]].not_after if name[0] in SIGNS else ""
         pattern = (f"(?<![{before}])" if before else "") + pattern + f"(?![{_NOT_AFTER_SIDE}])"
     return pattern
 

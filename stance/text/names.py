@@ -12,7 +12,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         # Countries and regions; a government's seat or house stands for it.
         "美国": "美方 美利坚 美利坚合众国 美国政府 美政府 美国当局 白宫 华盛顿 华府 五角大楼 美帝 山姆大叔 "
         "特朗普政府 川普政府 拜登政府 奥巴马政府",
-        "中国": "中方 我国 我方 中国政府 中国方面 中华人民共和国 中国官方",
+        "中国": "中方 我国 中国政府 中国方面 中华人民共和国 中国官方",
         "俄罗斯": "俄方 俄国 俄联邦 俄罗斯联邦 俄罗斯政府 克里姆林宫 莫斯科",
         "日本": "日方 日本政府 日本当局",
         "韩国": "韩方 韩国政府 青瓦台 大韩民国",
@@ -35,7 +35,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "港府": "香港政府 香港特区政府 特区政府 香港特别行政区政府",
         # Organisations.
         "中国共产党": "中共 共产党 我们党",
-        "中共中央": "党中央",
+        "党中央": "中共中央 中国共产党中央委员会",
         "联合国": "UN",
         "北约": "北大西洋公约组织 NATO",
         "世界贸易组织": "世贸组织 世贸 WTO",
@@ -98,7 +98,7 @@ SIGNS: dict[str, Sign] = {
         "美国",
         roles="方军企媒股债舰机资籍",
         verbs="对驻访赴涉反亲抗联仇恐旅留援",
-        not_after="完优精审健秀甜柔华俊凄唯肥鲜臻媲赞溢圆壮善爱臭最很更太之艳丽和唇秘味甘",
+        not_after="完优精审健秀甜柔华俊凄唯肥鲜臻媲赞溢圆壮善爱臭最很更太之艳丽和唇秘味甘北南拉",
         not_before="好丽食感术学景容妙女味观满德白酒声文梦玉轮发甲妆团颜洲元金誉育不的了人化中其",
     ),
     "中": Sign(
@@ -178,7 +178,7 @@ def canonical(target: str) -> str:
         return _CANONICAL[name]
     for title in TITLES:
         stem = name.removesuffix(title)
-        if stem != name and len(stem) >= 3 and stem not in ALIASES:
+        if stem != name and (stem in _CANONICAL or len(stem) >= 3) and not stem.endswith(_BODIES):
             return _CANONICAL.get(stem, stem)
     return name
 
@@ -189,4 +189,7 @@ def names_of(target: str) -> tuple[str, ...]:
     return tuple(sorted({target.strip(), name, *ALIASES.get(name, ())} - {""}, key=lambda n: (-len(n), n)))
 
 
-_CANONICAL = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
+_CANONICAL = {alias: name for name, aliases in ALIASES.items() for alias in (name, *aliases)}
+
+_BODIES = tuple("国洲部局院会市省州县区府党司厅盟") + tuple(sign.country for sign in SIGNS.values())
+"""How names of bodies and places end, of which a title after them is a part: 美国总统, 外交部发言人."""

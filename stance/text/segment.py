@@ -61,9 +61,8 @@ class _Line:
 
 
 _LINE = re.compile("[^\n\r\v\f\x85\u2028\u2029]+")
-_BLANK = " \t\x1c\x1d\x1e\x1f\xa0\u1680\u2000-\u200f\u202f\u205f\u2060\u3000\ufeff"
-"""White space and zero-width characters, as a regular expression's set."""
-_BLANKS = "".join(map(chr, range(0x2000, 0x2010))).join(["", _BLANK.replace("\u2000-\u200f", "")])
+_BLANKS = " \t\x1c\x1d\x1e\x1f\xa0\u1680\u202f\u205f\u2060\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x2010)))
+"""White space and zero-width characters."""
 
 _FINAL = tuple("。！？!?…；;”’』」")
 """How a sentence ends; a title or heading may end with ？ or ！ all the same."""
@@ -120,7 +119,7 @@ def _without_chrome(lines: Sequence[_Line]) -> list[_Line]:
         if before > 4 * after and closes_page(line.text):
             break
         at_edge = before == 0 or after == 0
-        if not (bad and (at_edge or not _is_prose(line.text))) and not (at_edge and is_masthead(line.text)):
+        if not (bad and (at_edge or not _is_sentence(line.text))) and not (at_edge and is_masthead(line.text)):
             kept.append(line)
         before, after = before + length, after - length
     return kept
@@ -128,7 +127,11 @@ def _without_chrome(lines: Sequence[_Line]) -> list[_Line]:
 
 def _is_prose(text: str) -> bool:
     """Whether a line reads as a paragraph of the body: a sentence of some length."""
-    return len(text) > HEADING_LENGTH and ("。" in text or text.endswith(_FINAL))
+    return len(text) > HEADING_LENGTH and _is_sentence(text)
+
+
+def _is_sentence(text: str) -> bool:
+    return "。" in text or text.endswith(_FINAL)
 
 
 def _kinds(texts: Sequence[str], title: str) -> list[ParagraphKind]:

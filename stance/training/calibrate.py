@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from stance.errors import InputError
 from stance.model.calibration import Calibration, best_threshold, fit_scale, fit_temperature
-from stance.model.checkpoint import Model
 from stance.model.losses import UNKNOWN
-from stance.training.examples import LabelledArticle
 from stance.training.features import EncodingLoss, LabelledWindow, collate_labelled, labelled_windows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from stance.model.checkpoint import Model
+    from stance.training.examples import LabelledArticle
 
 __all__ = ["calibrate"]
 
@@ -99,7 +103,7 @@ def _read(model: Model, windows: Sequence[LabelledWindow], size: int = 16) -> It
 def _select(row: LabelledWindow, devices: Floats, inside: Floats, stances: Floats) -> _Readings:
     tags = row.tags.astype(np.int64)
     slots = row.window.slots
-    bearing = np.where(slots[:, None] >= 0, row.devices[np.maximum(slots, 0)] == 1, False)
+    bearing = (slots[:, None] >= 0) & (row.devices[np.maximum(slots, 0)] == 1)
     inside_gold = np.where((tags != UNKNOWN) & bearing, tags > 0, UNKNOWN)
     chosen = ~row.stances.all(-1)
     last = row.stances.shape[1] - 2

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stance.analyzer import Analyzer
-from stance.engine import EngineConfig
 from stance.errors import InputError
 from stance.model.encoding import Passage
 from stance.text.clean import clean
 from stance.training.examples import LabelledArticle, read_labelled
 from stance.training.metrics import EvaluationCounts, Scores
 from stance.training.metrics import evaluate as count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from stance.engine import EngineConfig
 
 __all__ = ["EvaluationReport", "evaluate"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from stance.model.batch import Batch, collate
 from stance.model.encoding import Encoder, Passage, Piece, Window
 from stance.model.losses import UNKNOWN, Gold
-from stance.schema import LabelSchema
 from stance.text.clean import clean
 from stance.training.examples import GoldSpan, LabelledArticle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from stance.schema import LabelSchema
 
 __all__ = ["EncodingLoss", "LabelledWindow", "collate_labelled", "labelled_windows"]
 
@@ -62,7 +66,11 @@ def labelled_windows(
     windows = []
     for article in articles:
         cleaned = [clean(p) for p in article.paragraphs]
-        passage = Passage(clean(article.title).text, tuple(c.text for c in cleaned), tuple(clean(t).text or t for t in article.targets))
+        passage = Passage(
+            clean(article.title).text,
+            tuple(c.text for c in cleaned),
+            tuple(clean(t).text or t for t in article.targets),
+        )
         spans = [
             [
                 GoldSpan(span.device, *kept)

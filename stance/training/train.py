@@ -6,12 +6,12 @@ auxiliary ones, spread over their files by temperature, in batches of windows of
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,11 +21,15 @@ from transformers import Trainer, TrainerCallback, TrainingArguments, get_linear
 
 from stance.errors import InputError
 from stance.model import checkpoint
-from stance.model.batch import Batch
 from stance.model.losses import Gold, Losses, multitask_loss
 from stance.schema import DEFAULT_SCHEMA, LabelSchema
-from stance.training.examples import read_labelled
+from stance.training.examples import LabelledArticle, read_labelled
 from stance.training.features import EncodingLoss, LabelledWindow, collate_labelled, labelled_windows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stance.model.batch import Batch
 
 __all__ = ["TrainConfig", "train"]
 
@@ -39,8 +43,10 @@ class TrainConfig:
         data: labelled articles to learn from, all of them in every epoch.
         auxiliary: further labelled files, sampled.
         dev: labelled articles on which temperatures and thresholds are fitted; none of them is trained on.
+            Without any, a share of `data` is held out for this.
         output: model folder to write.
         name: name of the model in results.
+        held_out: share of the articles of `data` that is held out where no `dev` is given, 0 to 1.
         epochs: passes over `data`.
         auxiliary_share: sampled auxiliary windows per main window, 0 and up.
         temperature: 1 samples auxiliary files by their size, 0 evenly.
@@ -57,10 +63,11 @@ class TrainConfig:
 
     encoder: str
     data: tuple[str, ...]
-    dev: tuple[str, ...]
     output: str
+    dev: tuple[str, ...] = ()
     auxiliary: tuple[str, ...] = ()
     name: str = "stance"
+    held_out: float = 0.1
     epochs: int = 4
     auxiliary_share: float = 0.5
     temperature: float = 0.5
@@ -95,8 +102,11 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
     model = checkpoint.from_encoder(config.encoder, schema, name=config.name, window_tokens=config.window_tokens)
     _set_dropout(model.network.encoder, config.dropout)
     loss = EncodingLoss()
-    main = [w for path in config.data for w in _windows(path, model, loss)]
-    auxiliary = [_windows(path, model, loss) for path in config.auxiliary]
+    articles, dev = _articles(config, schema)
+    main = labelled_windows(articles, model.encoder, schema, loss)
+    auxiliary = [
+        labelled_windows(read_labelled(Path(path), schema), model.encoder, schema, loss) for path in config.auxiliary
+    ]
     windows = main + [w for group in auxiliary for w in group]
     order = _order(config, len(main), [len(group) for group in auxiliary], [len(w.window) for w in windows])
     output = Path(config.output)
@@ -111,16 +121,23 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
     trainer.loss_weights, trainer.smoothing = config.weights, config.smoothing
     trainer.train(resume_from_checkpoint=_last_checkpoint(output))
     model.network.eval()
-    if config.dev:
-        dev = [a for path in config.dev for a in read_labelled(Path(path), schema)]
-        model.calibration = calibrate(model, dev)
+    model.calibration = calibrate(model, dev)
     checkpoint.save(model, output)
-    (output / "train.json").write_text(json.dumps(asdict(config), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (output / "train.json").write_text(
+        json.dumps(asdict(config), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )
     return model
 
 
-def _windows(path: str, model: checkpoint.Model, loss: EncodingLoss) -> list[LabelledWindow]:
-    return labelled_windows(read_labelled(Path(path), model.schema), model.encoder, model.schema, loss)
+def _articles(config: TrainConfig, schema: LabelSchema) -> tuple[list[LabelledArticle], list[LabelledArticle]]:
+    """Articles to train on, and articles to calibrate on; which is held out depends on its id alone."""
+    main = [a for path in config.data for a in read_labelled(Path(path), schema)]
+    if config.dev:
+        return main, [a for path in config.dev for a in read_labelled(Path(path), schema)]
+    drawn = [int(hashlib.sha256(a.id.encode()).hexdigest()[:8], 16) / 2**32 < config.held_out for a in main]
+    return [a for a, out in zip(main, drawn, strict=True) if not out], [
+        a for a, out in zip(main, drawn, strict=True) if out
+    ]
 
 
 def _set_dropout(encoder: nn.Module, share: float) -> None:
@@ -215,7 +232,7 @@ class _MultitaskTrainer(Trainer):  # type: ignore[misc]
     loss_weights: tuple[float, float, float]
     smoothing: float
 
-    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any) -> Any:  # noqa: FBT001, FBT002
+    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any) -> Any:
         batch: Batch = inputs["batch"].to(self.args.device)
         gold: Gold = inputs["gold"].to(self.args.device)
         logits = model(batch)

@@ -1,0 +1,1 @@
+"""Pretraining of a small Chinese encoder from raw text; `scripts/pretrain.py` is its command line."""

@@ -1,0 +1,79 @@
+"""A new run, or the one in a folder: its objective, with starting weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors.torch import load_file
+from tokenizers import processors
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, PreTrainedTokenizerFast
+
+from pretraining.batches import POSITIONS
+from pretraining.data import NAMES, Data, read_tokenizer
+from pretraining.objectives import OBJECTIVES, MaskedLanguageModel, Objective, encoder_config
+from stance.errors import RunError
+from stance.model.network import Lexicon
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pretraining.settings import Settings
+
+__all__ = ["fast_tokenizer", "make_objective"]
+
+def make_objective(data: Data, out: Path, settings: Settings) -> Objective:
+    """The objective in the shape of `out/config.json`, or of a new run, whose configuration is then written.
+
+    Raises:
+        RunError: the run has another shape than asked for.
+    """
+    tokenizer, specials = read_tokenizer(data.tokenizer_path)
+    torch.manual_seed(0)
+    if (out / "config.json").exists():
+        config = AutoConfig.from_pretrained(out)
+    elif settings.start is not None:
+        config = AutoConfig.from_pretrained(settings.start)
+    else:
+        config = encoder_config(tokenizer.get_vocab_size(), settings.layers or 6, settings.width or 384, specials)
+    shape = config.num_hidden_layers, config.hidden_size
+    asked = settings.layers or shape[0], settings.width or shape[1]
+    if shape != asked or config.model_type != "roberta-prelayernorm" or config.vocab_size < tokenizer.get_vocab_size():
+        raise RunError(
+            f"{out}: expected a pre-norm encoder of {asked[0]} × {asked[1]} with at least {tokenizer.get_vocab_size()} "
+            f"tokens, found {config.model_type}, {shape[0]} × {shape[1]}, {config.vocab_size} tokens. Leave --layers and "
+            "--width out to go on with the run, or choose another --out."
+        )
+    with_lexicon = settings.lexicon and data.words is not None
+    lexicon = Lexicon(len(data.vectors) - 1, data.vectors.shape[1], config.hidden_size) if with_lexicon else None
+    objective = OBJECTIVES[settings.objective](config, lexicon)
+    objective.start(torch.from_numpy(data.vectors.astype("float32")) if with_lexicon else None)
+    if settings.start is not None:
+        start_from(objective, settings.start)
+    config.save_pretrained(out)
+    fast_tokenizer(data).save_pretrained(out)
+    return objective
+
+
+def start_from(objective: Objective, folder: Path) -> None:
+    """Take over the weights, and the lexicon's vectors if both have one, of an exported encoder."""
+    if isinstance(objective, MaskedLanguageModel):
+        model = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+    else:
+        model = AutoModel.from_pretrained(
+            folder, dtype=torch.float32, trust_remote_code=False, add_pooling_layer=False
+        )
+    objective.model.load_state_dict(model.state_dict())
+    vectors = folder / "lexicon.safetensors"
+    if objective.lexicon is not None and vectors.exists():
+        objective.lexicon.load_state_dict({name: value.float() for name, value in load_file(vectors).items()})
+
+
+def fast_tokenizer(data: Data) -> PreTrainedTokenizerFast:
+    """The tokenizer as `transformers` saves it, with [CLS] before and [SEP] behind a text."""
+    tokenizer, specials = read_tokenizer(data.tokenizer_path)
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", specials.sep), ("[CLS]", specials.cls))
+    names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=POSITIONS, **dict(zip(names, NAMES, strict=True))
+    )
