@@ -1,26 +1,20 @@
 """Pretrain a small Chinese encoder from raw text, on a CPU or a GPU; docs/pretraining.md tells how.
 
-    pretrain.py prepare --corpus TEXT --out DATA            tokenizer, token ids, word starts
-    pretrain.py lexicon --data DATA                         frequent words and their word2vec vectors
-    pretrain.py train   --data DATA --out RUN --minutes 60  goes on from RUN/state.pt where it is
-    pretrain.py export  --run RUN --to FOLDER               a folder that transformers and `stance train` load
-    pretrain.py pack, unpack, shards, join                  to a machine that takes only small files, and back
+pretrain.py prepare --corpus TEXT --out DATA            tokenizer, token ids, word starts
+pretrain.py lexicon --data DATA                         frequent words and their word2vec vectors
+pretrain.py train   --data DATA --out RUN --minutes 60  goes on from RUN/state.pt where it is
+pretrain.py export  --run RUN --to FOLDER               a folder that transformers and `stance train` load
+pretrain.py pack, unpack, shards, join                  to a machine that takes only small files, and back
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 
-# One thread counts as one in all libraries, and memory is kept, only if said before they start.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 from pretraining.allocator import keep_memory
-
-keep_memory()
-
 from pretraining.data import Data
 from pretraining.export import export
 from pretraining.lexicon import build_lexicon, write_words
@@ -28,6 +22,7 @@ from pretraining.prepare import prepare
 from pretraining.settings import Settings
 from pretraining.train import train
 from pretraining.transport import join, pack, shard, unpack
+
 from stance.errors import StanceError
 
 
@@ -44,3 +39,127 @@ def main() -> None:
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = root.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("prepare", help="raw text to token ids and word starts")
+    command.add_argument("--corpus", type=Path, required=True, help="folder of .txt, .txt.zst and .jsonl files")
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--vocab", type=int, default=12_000, help="tokens of the tokenizer that is trained")
+    command.add_argument("--tokenizer", type=Path, help="tokenizer.json to use; none is trained then")
+    command.add_argument("--workers", type=int, default=1, help="processes")
+    command.set_defaults(run=run_prepare)
+
+    command = commands.add_parser("lexicon", help="frequent words and their vectors (needs gensim)")
+    command.add_argument("--data", type=Path, required=True)
+    command.add_argument("--words", type=int, default=40_000, help="words of two or more characters")
+    command.add_argument("--width", type=int, default=128, help="of the vectors")
+    command.add_argument("--workers", type=int, default=1, help="threads of word2vec")
+    command.add_argument("--refit", action="store_true", help="only find the words of DATA/lexicon.json in the corpus")
+    command.set_defaults(run=run_lexicon)
+
+    command = commands.add_parser("train", help="train, or go on training")
+    command.add_argument("--data", type=Path, required=True)
+    command.add_argument("--out", type=Path, required=True, help="folder of the run")
+    add_settings(command)
+    command.set_defaults(run=run_train)
+
+    command = commands.add_parser("export", help="encoder folder, float16")
+    command.add_argument("--run", type=Path, required=True, dest="folder")
+    command.add_argument("--to", type=Path, required=True)
+    command.add_argument("--lexicon", type=Path, help="lexicon.json of the run's data (RUN/lexicon.json)")
+    command.set_defaults(run=lambda a: export(a.folder, a.to, a.lexicon))
+
+    command = commands.add_parser("pack", help="data as parts that can be sent one by one")
+    command.add_argument("--data", type=Path, required=True)
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--part-mb", type=int, default=60, help="largest part, in millions of bytes")
+    command.set_defaults(run=lambda a: sizes(pack(Data(a.data), a.out, part_mb=a.part_mb)))
+
+    command = commands.add_parser("unpack", help="data from the parts that have arrived")
+    command.add_argument("--parts", type=Path, required=True)
+    command.add_argument("--out", type=Path, required=True)
+    command.set_defaults(run=lambda a: unpack(a.parts, a.out))
+
+    command = commands.add_parser("shards", help="cut a folder, such as an exported encoder, into small files")
+    command.add_argument("--folder", type=Path, required=True)
+    command.add_argument("--to", type=Path, required=True)
+    command.add_argument("--mib", type=int, default=16, help="largest file, in MiB")
+    command.set_defaults(run=lambda a: sizes(shard(a.folder, a.to, mib=a.mib)))
+
+    command = commands.add_parser("join", help="the folder again, from its shards")
+    command.add_argument("--shards", type=Path, required=True)
+    command.add_argument("--to", type=Path, required=True)
+    command.set_defaults(run=lambda a: join(a.shards, a.to))
+    return root
+
+
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """The fields of Settings as options."""
+    kinds = {"float": float, "int": int, "int | None": int, "str": str, "Path | None": Path}
+    choices = {"objective": ["mlm", "rtd"], "hardware": ["auto", "cpu", "cuda"]}
+    for field in fields(Settings):
+        name = "--" + field.name.replace("_", "-")
+        required = field.default is MISSING
+        about = HELP[field.name] + ("" if required or field.default is None else f" (default {field.default})")
+        if field.type == "bool":
+            command.add_argument(name, action=argparse.BooleanOptionalAction, default=field.default, help=about)
+        else:
+            command.add_argument(
+                name,
+                type=kinds[str(field.type)],
+                required=required,
+                default=None if required else field.default,
+                choices=choices.get(field.name),
+                help=about,
+            )
+
+
+HELP = {
+    "minutes": "how long this call trains, compiling included",
+    "objective": "masked tokens, or replaced-token detection",
+    "layers": "of a new encoder (6)",
+    "width": "of a new encoder (384)",
+    "rate": "peak rate of AdamW",
+    "muon": "peak rate of Muon, for the matrices between hidden layers; 0 for AdamW alone",
+    "warmup": "steps over which the rates rise",
+    "decay": "share of this call's minutes, at their end, over which the rates fall to 2 %%; 0 for none",
+    "extend": "go on from the state before the rates fell",
+    "start": "encoder folder, made by `export`, from which a new run takes its weights",
+    "mask": "share of the tokens masked",
+    "rows": "windows in a batch",
+    "length": "tokens in a window",
+    "lexicon": "use the data's lexicon",
+    "hardware": "where to train",
+    "threads": "CPU threads",
+    "workers": "processes that make batches; 0 for none, best on a CPU",
+    "compile": "use torch.compile",
+    "log_minutes": "between lines of the log",
+    "save_minutes": "between checkpoints",
+    "held_out_minutes": "between measurements on text that is never trained on",
+}
+
+
+def run_prepare(arguments: argparse.Namespace) -> str:
+    a = arguments
+    return prepare(a.corpus, a.out, vocab=a.vocab, tokenizer=a.tokenizer, workers=a.workers)
+
+
+def run_lexicon(arguments: argparse.Namespace) -> str:
+    data = Data(arguments.data)
+    if arguments.refit:
+        return f"{write_words(data):.1%} of the tokens in words"
+    return build_lexicon(data, words=arguments.words, width=arguments.width, workers=arguments.workers)
+
+
+def run_train(arguments: argparse.Namespace) -> str:
+    settings = Settings(**{field.name: getattr(arguments, field.name) for field in fields(Settings)})
+    keep_memory()
+    progress = train(Data(arguments.data), arguments.out, settings)
+    return f"stopped after {progress.step} steps, {progress.tokens / 1e6:.1f} M tokens"
+
+
+def sizes(files: list[Path]) -> str:
+    return "\n".join(f"{path}  {path.stat().st_size / 1e6:.1f} MB" for path in files)
+
+
+if __name__ == "__main__":
+    main()

@@ -77,7 +77,7 @@ class RunReport:
 
     def lines(self) -> list[str]:
         """The report for people, one sentence a line; what asks for attention comes last."""
-        counts = f"{self.articles:,} articles, {self.paragraphs:,} paragraphs"
+        counts = f"{_counted(self.articles, 'article')}, {_counted(self.paragraphs, 'paragraph')}"
         if self.already_done:
             lines = [f"{self.output}: was complete already ({counts}); nothing done. To label anew: --restart."]
         else:
@@ -85,14 +85,17 @@ class RunReport:
             lines = [f"{self.output}: {counts} in {self.seconds:.1f} s{resumed}."]
         if self.passed_over:
             names = ", ".join(self.passed_over[:3]) + ("…" if self.passed_over[3:] else "")
-            lines.append(
-                f"{len(self.passed_over)} files of unknown kind in the input folders were passed over: {names}"
-            )
+            files = _counted(len(self.passed_over), "file")
+            lines.append(f"{files} of unknown kind in the input folders passed over: {names}")
         if self.duplicate_ids:
-            lines.append(f"{self.duplicate_ids:,} articles had an id met before; theirs got a number (a#2).")
+            lines.append(f"{_counted(self.duplicate_ids, 'article')} with an id met before, now numbered (a#2).")
         if self.rejected:
-            lines.append(f"{self.rejected:,} rows were set aside, with the reasons, in {self.rejected_file}.")
+            lines.append(f"{_counted(self.rejected, 'row')} set aside, with reasons, in {self.rejected_file}.")
         return lines
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def label(  # noqa: PLR0913 - one keyword for each choice of the user

@@ -185,8 +185,8 @@ def test_rows_set_aside_are_told_and_exit_with_1(run, tmp_path):
     lines = err.splitlines()
     assert lines[0].startswith("out.jsonl: 3 articles, 4 paragraphs in ")
     assert lines[1:] == [
-        "1 articles had an id met before; theirs got a number (a#2).",
-        "2 rows were set aside, with the reasons, in out.jsonl.rejected.jsonl.",
+        "1 article with an id met before, now numbered (a#2).",
+        "2 rows set aside, with reasons, in out.jsonl.rejected.jsonl.",
     ]
     assert [a.id for a in read_analyses(tmp_path / "out.jsonl")] == ["a", "a#2", "b"]
 
@@ -209,7 +209,7 @@ def test_a_folder_with_files_of_other_kinds(run, tmp_path):
     (tmp_path / "in" / "photo.jpg").write_bytes(b"")
     code, _, err = run("label", "in", "o.jsonl")
     assert code == 0
-    assert f"1 files of unknown kind in the input folders were passed over: {Path('in', 'photo.jpg')}" in err
+    assert f"1 file of unknown kind in the input folders passed over: {Path('in', 'photo.jpg')}" in err
 
 
 def test_interrupted_runs_say_how_to_go_on(run, tmp_path, monkeypatch):

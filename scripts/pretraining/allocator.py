@@ -1,6 +1,6 @@
 """Memory that is kept: training frees and asks for the same large blocks at each step.
 
-glibc gives each back to the system and gets it anew, page by page, which costs a fifth of the time on a CPU.
+glibc gives each back to the system and gets it anew, page by page, which costs time at each step.
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from pretraining.data import Data, Flags, Ids, Specials
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from pretraining.data import Data, Flags, Ids, Specials
 
 __all__ = ["POSITIONS", "MaskedBatch", "MaskedWindows", "Masking"]
 

@@ -1,7 +1,7 @@
 """The state of a run on disk: one file that is either whole or not there.
 
-    model, lexicon, …   state of each part of the objective       step, tokens   how far the run has come
-    optimizers          states of the optimizers, in order        decayed        had the rate begun to fall?
+Its keys are the parts of the objective (model, lexicon …) and `optimizers`, with their states; `step` and `tokens`,
+how far the run has come; `decayed`, whether the rate had begun to fall.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def read_state(path: Path, hardware: torch.device) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location=hardware, weights_only=True)
     except (OSError, RuntimeError, EOFError) as error:
-        raise RunError(f"{path}: expected the state of a pretraining run; {error}. Start a run in another folder.") from error
+        raise RunError(
+            f"{path}: expected the state of a pretraining run; {error}. Start a run in another folder."
+        ) from error
     return state
 
 

@@ -37,11 +37,15 @@ def documents(folder: Path) -> Iterator[str]:
             f"{folder}: expected files named {', '.join('*' + s for s in SUFFIXES)}, found none. Pass a folder of text."
         )
     for path in paths:
-        try:
-            with _open(path) as file:
-                yield from _json_documents(file, path) if path.suffix == ".jsonl" else _text_documents(file)
-        except (OSError, UnicodeDecodeError, zstandard.ZstdError) as error:
-            raise InputError(f"{path}: expected text in UTF-8; {error}. Convert the file or leave it out.") from error
+        yield from _read(path)
+
+
+def _read(path: Path) -> Iterator[str]:
+    try:
+        with _open(path) as file:
+            yield from _json_documents(file, path) if path.suffix == ".jsonl" else _text_documents(file)
+    except (OSError, UnicodeDecodeError, zstandard.ZstdError) as error:
+        raise InputError(f"{path}: expected text in UTF-8; {error}. Convert the file or leave it out.") from error
 
 
 def _open(path: Path) -> TextIO:
@@ -73,8 +77,8 @@ def _json_documents(file: TextIO, path: Path) -> Iterator[str]:
             text = f"{record.get('title') or ''}\n{body}"
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"{path} line {number}: expected a JSON object with 'text' or 'paragraphs', found {line.strip()[:60]!r} "
-                f"({error!r}). Mend the line."
+                f"{path} line {number}: expected a JSON object with 'text' or 'paragraphs', found "
+                f"{line.strip()[:60]!r} ({error!r}). Mend the line."
             ) from error
         if paragraphs := [p for p in map(str.strip, text.splitlines()) if p]:
             yield "\n".join(paragraphs)

@@ -9,10 +9,9 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from stance.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Data", "Flags", "Ids", "Specials", "read_tokenizer"]
+__all__ = ["Data", "Flags", "Ids", "Specials", "pieces_of", "read_tokenizer"]
 
 Ids = NDArray[np.uint16]
 Flags = NDArray[np.bool_]
@@ -32,8 +31,6 @@ HELD_OUT = 0.005
 """Share of the tokens, at the end of the corpus, on which the loss is measured and never trained."""
 
 NAMES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-
-logging.getLogger("jieba").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +58,18 @@ def read_tokenizer(path: Path) -> tuple[Tokenizer, Specials]:
     if not path.is_file():
         raise InputError(f"{path}: expected a tokenizer, found no such file. Run `pretrain.py prepare` first.")
     tokenizer = Tokenizer.from_file(str(path))
-    ids = [tokenizer.token_to_id(name) for name in NAMES]
-    if None in ids or tokenizer.get_vocab_size() > 1 << 16:
+    ids = [i for name in NAMES if (i := tokenizer.token_to_id(name)) is not None]
+    if len(ids) < len(NAMES) or tokenizer.get_vocab_size() > 1 << 16:
         raise InputError(
-            f"{path}: expected a tokenizer with {' '.join(NAMES)} and at most 65536 tokens; found ids {ids} and "
-            f"{tokenizer.get_vocab_size()} tokens. Leave --tokenizer out to train one."
+            f"{path}: expected a tokenizer with {' '.join(NAMES)} and at most 65536 tokens; found {len(ids)} of them "
+            f"and {tokenizer.get_vocab_size()} tokens. Leave --tokenizer out to train one."
         )
     return tokenizer, Specials(*ids)
+
+
+def pieces_of(tokenizer: Tokenizer) -> list[str]:
+    """What each token looks like, by id; pieces that go on with a word begin with ##."""
+    return [tokenizer.id_to_token(i) or "" for i in range(tokenizer.get_vocab_size())]
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class Data:
     @cached_property
     def ids(self) -> Ids:
         """Token ids. Shape (N,)."""
-        return self._array("ids")
+        ids: Ids = self._array("ids")
+        return ids
 
     @cached_property
     def starts(self) -> Flags:
@@ -90,7 +93,8 @@ class Data:
     @cached_property
     def words(self) -> Ids | None:
         """Lexicon id of the word that each token lies in, None without a lexicon. Shape (N,)."""
-        return self._array("words") if (self.folder / "words.npy").exists() else None
+        words: Ids | None = self._array("words") if (self.folder / "words.npy").exists() else None
+        return words
 
     @cached_property
     def vectors(self) -> NDArray[np.float16]:
@@ -123,12 +127,12 @@ class Data:
             )
         return slice(0, total - held_out), slice(total - held_out, total)
 
-    def _array(self, name: str) -> NDArray[np.uint16]:
+    def _array(self, name: str) -> NDArray[Any]:
         path = self.folder / f"{name}.npy"
         try:
-            array: NDArray[np.uint16] = np.load(path, mmap_mode="r")
+            array: NDArray[Any] = np.load(path, mmap_mode="r")
         except (OSError, ValueError) as error:
             raise InputError(
-                f"{path}: expected an array made by `pretrain.py prepare` or `pretrain.py lexicon`; {error}. Run it again."
+                f"{path}: expected an array made by `pretrain.py prepare` or `lexicon`; {error}. Run it again."
             ) from error
         return array

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save_file
@@ -32,13 +32,19 @@ def export(run: Path, to: Path, lexicon: Path | None = None) -> str:
     state = read_state(run / "state.pt", torch.device("cpu"))
     words = lexicon or run / "lexicon.json"
     if "lexicon" in state and not words.exists():
-        raise RunError(f"{words}: expected the tokenizer of the run's lexicon, found no such file. Pass --lexicon FILE.")
+        raise RunError(
+            f"{words}: expected the tokenizer of the run's lexicon, found no such file. Pass --lexicon FILE."
+        )
     config = AutoConfig.from_pretrained(run)
     replaced = "generator" in state  # there is no head for masked tokens then
-    model = RobertaPreLayerNormModel(config, add_pooling_layer=False) if replaced else RobertaPreLayerNormForMaskedLM(config)
+    model: Any = (
+        RobertaPreLayerNormModel(config, add_pooling_layer=False)
+        if replaced
+        else RobertaPreLayerNormForMaskedLM(config)
+    )
     model.load_state_dict(state["model"])
     to.mkdir(parents=True, exist_ok=True)
-    model.half().save_pretrained(to)
+    model.to(torch.float16).save_pretrained(to)
     AutoTokenizer.from_pretrained(run).save_pretrained(to)
     size = sum(p.numel() for p in model.parameters())
     if "lexicon" in state:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tokenizers import Tokenizer, models
 
-from pretraining.data import Data, Ids, read_tokenizer
+from pretraining.data import Data, Ids, pieces_of, read_tokenizer
 from stance.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def build_lexicon(data: Data, *, words: int = 40_000, width: int = 128, workers:
 
 def count_words(data: Data, tokenizer: Tokenizer) -> tuple[Counter[str], dict[str, int]]:
     """How often each Chinese word of two or more characters stands in the corpus, and each character alone."""
-    pieces = [tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size())]
+    pieces = pieces_of(tokenizer)
     alone = np.zeros(len(pieces), np.int64)
     runs: Counter[bytes] = Counter()  # the ids of a word, as bytes: half the memory of tuples
     for start in range(0, len(data.ids), CHUNK):
@@ -122,8 +122,8 @@ def write_words(data: Data, sentences: Path | None = None) -> float:
 
 def characters_of(tokenizer: Tokenizer) -> NDArray[np.uint32]:
     """For each token the code of the Chinese character that it is, or of `OTHER`. Shape (tokens,)."""
-    pieces = (tokenizer.id_to_token(i) for i in range(tokenizer.get_vocab_size()))
-    return np.array([ord(piece if _HAN.fullmatch(piece) else OTHER) for piece in pieces], "<u4")
+    codes = [ord(piece if _HAN.fullmatch(piece) else OTHER) for piece in pieces_of(tokenizer)]
+    return np.array(codes, "<u4")
 
 
 def find_words(ids: Ids, characters: NDArray[np.uint32], lexicon: Tokenizer) -> tuple[Ids, list[list[int]]]:
@@ -166,9 +166,9 @@ def _train_vectors(sentences: Path, size: int, width: int, workers: int) -> NDAr
         workers=workers,
     )
     vectors = np.zeros((size, width), np.float32)
-    for id in range(1, size):
-        if str(id) in model.wv:
-            vectors[id] = model.wv[str(id)]
+    for word in range(1, size):
+        if str(word) in model.wv:
+            vectors[word] = model.wv[str(word)]
     return soften(vectors)
 
 

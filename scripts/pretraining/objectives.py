@@ -15,10 +15,10 @@ from torch.nn import functional
 from transformers import RobertaPreLayerNormConfig, RobertaPreLayerNormForMaskedLM, RobertaPreLayerNormModel
 
 from pretraining.batches import POSITIONS, MaskedBatch
-from stance.model.network import Lexicon
 
 if TYPE_CHECKING:
     from pretraining.data import Specials
+    from stance.model.network import Lexicon
 
 __all__ = ["OBJECTIVES", "Losses", "MaskedLanguageModel", "Objective", "ReplacedTokenDetection", "encoder_config"]
 
@@ -66,11 +66,11 @@ class Objective(nn.Module):
         lexicon: vectors of whole words, None without a lexicon.
     """
 
-    def __init__(self, model: nn.Module, lexicon: Lexicon | None) -> None:
+    def __init__(self, model: Any, lexicon: Lexicon | None) -> None:
         super().__init__()
-        self.model: Any = model
+        self.model = model
         self.lexicon = lexicon
-        self.position_offset = int(self.model.config.pad_token_id) + 1
+        self.position_offset = int(model.config.pad_token_id) + 1
 
     @property
     def encoder(self) -> Any:
@@ -172,7 +172,9 @@ class Generator(nn.Module):
             "hidden_size": width,
             "num_attention_heads": max(1, width // HEAD_WIDTH),
             "intermediate_size": 4 * width,
-            "vocab_size": config.pad_token_id + 1,  # tokens come as embeddings
+            "vocab_size": int(config.pad_token_id or 0) + 1,  # tokens come as embeddings
+            "bos_token_id": None,
+            "eos_token_id": None,
         }
         self.enter = nn.Linear(outer, width, bias=False)
         self.encoder: Any = RobertaPreLayerNormModel(RobertaPreLayerNormConfig(**settings), add_pooling_layer=False)

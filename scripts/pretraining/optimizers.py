@@ -39,9 +39,7 @@ class Schedule:
 
 
 def make_optimizers(objective: Objective, rate: float, muon: float) -> list[torch.optim.Optimizer]:
-    """AdamW, and Muon for the matrices between hidden layers where its rate is above zero.
-
-    """
+    """AdamW, and Muon for the matrices between hidden layers where its rate is above zero."""
     matrices = objective.matrices()
     chosen = {id(p) for p in matrices}
     rest = [p for part in objective.parts().values() for p in part.parameters() if id(p) not in chosen]

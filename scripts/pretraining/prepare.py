@@ -79,6 +79,7 @@ def encode_documents(tokenizer_path: str, texts: Sequence[str]) -> tuple[Ids, Fl
     """Token ids, `[SEP]` behind each paragraph, and for each token whether a word (jieba) starts there. Shape (N,)."""
     import jieba  # noqa: PLC0415 - workers that only train do without it
 
+    jieba.setLogLevel("WARNING")
     tokenizer, sep = _tokenizer(tokenizer_path)
     ids: list[int] = []
     starts: list[bool] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import torch
@@ -41,8 +42,8 @@ def make_objective(data: Data, out: Path, settings: Settings) -> Objective:
     if shape != asked or config.model_type != "roberta-prelayernorm" or config.vocab_size < tokenizer.get_vocab_size():
         raise RunError(
             f"{out}: expected a pre-norm encoder of {asked[0]} × {asked[1]} with at least {tokenizer.get_vocab_size()} "
-            f"tokens, found {config.model_type}, {shape[0]} × {shape[1]}, {config.vocab_size} tokens. Leave --layers and "
-            "--width out to go on with the run, or choose another --out."
+            f"tokens, found {config.model_type}, {shape[0]} × {shape[1]}, {config.vocab_size} tokens. Leave --layers "
+            "and --width out to go on with the run, or choose another --out."
         )
     with_lexicon = settings.lexicon and data.words is not None
     lexicon = Lexicon(len(data.vectors) - 1, data.vectors.shape[1], config.hidden_size) if with_lexicon else None
@@ -51,6 +52,8 @@ def make_objective(data: Data, out: Path, settings: Settings) -> Objective:
     if settings.start is not None:
         start_from(objective, settings.start)
     config.save_pretrained(out)
+    if with_lexicon:
+        shutil.copyfile(data.lexicon_path, out / "lexicon.json")
     fast_tokenizer(data).save_pretrained(out)
     return objective
 
@@ -74,6 +77,6 @@ def fast_tokenizer(data: Data) -> PreTrainedTokenizerFast:
     tokenizer, specials = read_tokenizer(data.tokenizer_path)
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", specials.sep), ("[CLS]", specials.cls))
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, model_max_length=POSITIONS, **dict(zip(names, NAMES, strict=True))
     )

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from pretraining.batches import MaskedBatch, MaskedWindows
 from pretraining.checkpoint import Progress, read_state, restore, save_state
-from pretraining.data import Data, Specials, read_tokenizer
+from pretraining.data import Data, read_tokenizer
 from pretraining.optimizers import make_optimizers, set_rates
 from pretraining.settings import HELD_OUT, Settings, masking
 from pretraining.start import make_objective
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pretraining.objectives import Losses, Objective
+    from pretraining.objectives import Losses
 
 __all__ = ["train"]
 
@@ -148,7 +148,9 @@ class _Run:
             for batch in self.fixed:
                 mean.add(self._losses(batch.to(self.hardware)))
         self.objective.train()
-        self._log(self._place() | {f"held_out_{name}": value for name, value in mean.take()[2].items()})
+        _, seconds, losses = mean.take()
+        self.mean.began += seconds  # tokens/s means training alone
+        self._log(self._place() | {f"held_out_{name}": value for name, value in losses.items()})
 
     def _save(self, name: str = "state.pt") -> None:
         save_state(self.out / name, self.objective.parts(), self.optimizers, self.progress)

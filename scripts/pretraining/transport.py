@@ -93,7 +93,7 @@ def shard(folder: Path, to: Path, *, mib: int = 16) -> list[Path]:
         for path in sorted(folder.iterdir()):
             tar.add(path, path.name)
     packed = buffer.getvalue()
-    files = []
+    files: list[Path] = []
     for start in range(0, len(packed), mib * MIB):
         files.append(to / f"shard-{len(files):03d}.bin")
         files[-1].write_bytes(packed[start : start + mib * MIB])

@@ -2,7 +2,7 @@
 
 Stances: temperature scaling (Guo et al. 2017, arXiv 1706.04599). Devices: Platt scaling (slope and offset) of
 each presence logit, shrunk towards one slope and offset for all, since rare devices have few development
-examples. Thresholds maximise F1 on the same articles, shrunk towards the threshold of all devices together.
+examples. Thresholds maximise F1 on the same articles, drawn towards the threshold of all devices together.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def fit_scale(
 ) -> tuple[float, float]:
     """Slope and offset of Platt scaling for one device. (N,), (N,) → numbers.
 
-    `prior` is the slope and offset towards which few examples are shrunk (Gaussian, in units of one label).
+    `prior` is the slope and offset towards which few examples are shrunk, by a penalty on the squared distance.
     """
     x, y = torch.from_numpy(logits), torch.from_numpy(labels).double()
     scale = torch.tensor(prior or (1.0, 0.0), dtype=torch.float64, requires_grad=True)
@@ -160,8 +160,8 @@ def best_threshold(
 ) -> float:
     """The threshold with the best F1. (N,), (N,) → number in [0.05, 0.95].
 
-    With a `prior`, the F1 counts are joined by those expected at that threshold from `strength` invented positives,
-    so that a handful of examples cannot move it far.
+    With a `prior`, n positives give F1 the weight n / (n + strength), and distance from the prior counts against a
+    threshold with the rest, so that a handful of examples cannot move it far.
     """
     grid = np.linspace(0.05, 0.95, 91)
     chosen = probabilities[None] >= grid[:, None]

@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoTokenizer
-from torch import Tensor
 
 from stance.errors import ModelError
 from stance.model.calibration import Calibration
@@ -30,6 +30,11 @@ from stance.model.config import FORMAT, ModelConfig
 from stance.model.encoding import Encoder
 from stance.model.network import StanceNetwork
 from stance.schema import LabelSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
 
 __all__ = ["Model", "from_encoder", "load", "save"]
 
@@ -63,7 +68,7 @@ def build(
 ) -> StanceNetwork:
     """A network of the shape that the configurations give, with random weights or round a given encoder."""
     return StanceNetwork(
-        encoder if encoder is not None else AutoModel.from_config(encoder_config),
+        encoder if encoder is not None else AutoModel.from_config(encoder_config),  # type: ignore[no-untyped-call]
         devices=len(schema.devices),
         stances=len(schema.stances),
         lexicon_size=config.lexicon_size,
@@ -85,14 +90,13 @@ def from_encoder(folder: str | Path, schema: LabelSchema, *, name: str = "stance
     Raises:
         ModelError: the folder is not an encoder with a fast tokenizer.
     """
-    try:
+    with _reading(
+        f"{folder}: expected a folder or hub id of a pretrained encoder that transformers can load",
+        "Without a connection, download it elsewhere and pass the local folder.",
+    ):
         fast = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False)
         encoder = AutoModel.from_pretrained(folder, trust_remote_code=False, dtype=torch.float32)
-    except (OSError, ValueError, ImportError) as error:
-        raise ModelError(
-            f"{folder}: expected a folder or hub id of a pretrained encoder that transformers can load; {error} "
-            "Without a connection, download it elsewhere and pass the local folder."
-        ) from error
+        tokenizer = _plain(fast.backend_tokenizer)
     lexicon, vectors = _read_lexicon(Path(folder))
     model_config = ModelConfig(
         cls_id=_special(fast, "cls"),
@@ -103,6 +107,7 @@ def from_encoder(folder: str | Path, schema: LabelSchema, *, name: str = "stance
         lexicon_width=vectors["vectors.weight"].shape[1] if vectors else 0,
         **config,
     )
+    _check_fit(folder, encoder, tokenizer, model_config)
     network = build(encoder.config, model_config, schema, encoder)
     if network.lexicon is not None:
         network.lexicon.load_state_dict(vectors)
@@ -112,9 +117,34 @@ def from_encoder(folder: str | Path, schema: LabelSchema, *, name: str = "stance
         schema=schema,
         calibration=Calibration.identity(len(schema.devices)),
         network=network,
-        tokenizer=_plain(fast.backend_tokenizer),
+        tokenizer=tokenizer,
         lexicon=lexicon,
     )
+
+
+@contextmanager
+def _reading(expected: str, advice: str) -> Iterator[None]:
+    """Raises whatever goes wrong inside as a ModelError."""
+    try:
+        yield
+    except Exception as error:  # a damaged file raises whatever its library likes: tokenizers a bare Exception
+        raise ModelError(f"{expected}; found {type(error).__name__}: {error} {advice}") from error
+
+
+def _check_fit(folder: str | Path, encoder: Any, tokenizer: Tokenizer, config: ModelConfig) -> None:
+    """Raises ModelError where the tokenizer is another encoder's, or the windows are too long for the encoder."""
+    rows, tokens = encoder.get_input_embeddings().num_embeddings, tokenizer.get_vocab_size()
+    if not rows / 2 <= tokens <= rows:  # where there is no tokenizer, transformers makes up an empty one
+        raise ModelError(
+            f"{folder}: expected the tokenizer of an encoder with {rows} embeddings, found one with {tokens} tokens. "
+            "Put the encoder's own tokenizer.json or vocab.txt into the folder."
+        )
+    positions = encoder.config.max_position_embeddings - config.position_offset
+    if config.window_tokens > positions:
+        raise ModelError(
+            f"{folder}: expected windows of at most {positions} tokens, all that the encoder has positions for; "
+            f"found window_tokens={config.window_tokens}. Choose a smaller one."
+        )
 
 
 def _plain(tokenizer: Tokenizer) -> Tokenizer:
@@ -139,8 +169,9 @@ def _position_offset(config: Any) -> int:
 def _read_lexicon(folder: Path) -> tuple[Tokenizer | None, dict[str, Tensor]]:
     if not (folder / "lexicon.json").is_file():
         return None, {}
-    vectors = {k: v.float() for k, v in load_file(folder / "lexicon.safetensors").items()}
-    return Tokenizer.from_file(str(folder / "lexicon.json")), vectors
+    with _reading(f"{folder}: expected a lexicon in lexicon.json and lexicon.safetensors", "Copy the folder again."):
+        vectors = {k: v.float() for k, v in load_file(folder / "lexicon.safetensors").items()}
+        return Tokenizer.from_file(str(folder / "lexicon.json")), vectors
 
 
 def save(model: Model, folder: Path) -> None:
@@ -170,48 +201,45 @@ def load(folder: Path) -> Model:
     """
     about = _about(folder)
     config = ModelConfig.from_dict(about["config"], str(folder / "stance.json"))
-    missing = [
-        f
-        for f in ("model.safetensors", "encoder.json", "tokenizer.json", "schema.json", "calibration.json")
-        if not (folder / f).is_file()
-    ]
-    if missing:
-        raise ModelError(f"{folder}: the model folder is incomplete, {', '.join(missing)} is missing. Copy it again.")
-    found = _digest(folder / "model.safetensors")
-    if found != about["weights"]:
-        raise ModelError(
-            f"{folder}/model.safetensors: expected weights with digest {about['weights']}, found {found}: the file is "
-            "damaged or was exchanged. Copy the model folder again."
-        )
-    schema = LabelSchema.load(folder / "schema.json")
-    settings = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-    network = build(AutoConfig.for_model(**settings), config, schema)
-    weights = {k: v.float() if v.is_floating_point() else v for k, v in load_file(folder / "model.safetensors").items()}
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ModelError(f"{folder}: the weights do not fit encoder.json and stance.json: {error}") from error
-    lexicon = folder / "lexicon.json"
+    _check_files(folder, has_lexicon=config.lexicon_size > 0, digest=about["weights"])
+    with _reading(f"{folder}: expected the files of one model folder, unchanged", "Copy the model folder again."):
+        schema = LabelSchema.load(folder / "schema.json")
+        encoder_config = AutoConfig.for_model(**json.loads((folder / "encoder.json").read_text(encoding="utf-8")))
+        network = build(encoder_config, config, schema)
+        weights = load_file(folder / "model.safetensors")
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        lexicon = Tokenizer.from_file(str(folder / "lexicon.json")) if config.lexicon_size else None
     return Model(
         name=about["name"],
         config=config,
         schema=schema,
         calibration=Calibration.load(folder / "calibration.json", schema),
         network=network.eval(),
-        tokenizer=Tokenizer.from_file(str(folder / "tokenizer.json")),
-        lexicon=Tokenizer.from_file(str(lexicon)) if lexicon.is_file() else None,
-        digest=found,
+        tokenizer=tokenizer,
+        lexicon=lexicon,
+        digest=about["weights"],
     )
+
+
+def _check_files(folder: Path, *, has_lexicon: bool, digest: str) -> None:
+    needed = ["model.safetensors", "encoder.json", "tokenizer.json", "schema.json", "calibration.json"]
+    missing = [name for name in needed + ["lexicon.json"] * has_lexicon if not (folder / name).is_file()]
+    if missing:
+        raise ModelError(f"{folder}: the model folder is incomplete, {', '.join(missing)} is missing. Copy it again.")
+    found = _digest(folder / "model.safetensors")
+    if found != digest:
+        raise ModelError(
+            f"{folder}/model.safetensors: expected weights with digest {digest}, found {found}: the file is "
+            "damaged or was exchanged. Copy the model folder again."
+        )
 
 
 def _about(folder: Path) -> dict[str, Any]:
     path = folder / "stance.json"
     if not path.is_file():
-        found = (
-            "no such folder"
-            if not folder.is_dir()
-            else ", ".join(sorted(p.name for p in folder.iterdir())[:8]) or "nothing"
-        )
+        files = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else ["no such folder"]
+        found = ", ".join(files[:8]) or "nothing"
         raise ModelError(
             f"{folder}: expected a model folder made by `stance train` (with stance.json); found {found}. "
             "Pass such a folder, or leave --model out for the model that comes with stance."
@@ -224,7 +252,8 @@ def _about(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: expected format, name, weights and config in JSON; {error!r}.") from error
     if later:
         raise ModelError(
-            f"{folder}: made by a later stance (format {about['format']}, this one reads up to {FORMAT}). Upgrade stance."
+            f"{folder}: made by a later stance (format {about['format']}, this one reads up to {FORMAT}). "
+            "Upgrade stance."
         )
     return about
 

@@ -154,9 +154,7 @@ class Encoder:
             blocks.append(Piece(-1, ids, np.pad(kept.words, (1, 0)), kept.starts, kept.ends))
         return blocks
 
-    def _assemble(
-        self, head: Piece, pieces: tuple[Piece, ...], blocks: list[Piece], named: list[Named]
-    ) -> Window:
+    def _assemble(self, head: Piece, pieces: tuple[Piece, ...], blocks: list[Piece], named: list[Named]) -> Window:
         sep = np.array([self.config.sep_id], np.int32)
         none = np.zeros(1, np.int32)
         pairs = [(slot, target) for slot in range(len(pieces)) for target in range(len(blocks))]
@@ -243,6 +241,9 @@ def _named(piece: Piece, text: str, targets: Sequence[str]) -> Named:
     named = np.zeros((len(targets), len(piece.ids)), np.int8)
     for row, target in zip(named, targets, strict=True):
         for kind, spans in ((PARTIAL, partial_mentions(text, target)), (EXACT, mentions(text, target))):
-            for start, end in spans:
-                row[np.searchsorted(piece.ends, start, "right") : np.searchsorted(piece.starts, end)] = kind
+            places = _ids(spans).reshape(-1, 2)
+            firsts = np.searchsorted(piece.ends, places[:, 0], "right")
+            stops = np.searchsorted(piece.starts, places[:, 1])
+            for first, stop in zip(firsts, stops, strict=True):
+                row[first:stop] = kind
     return named

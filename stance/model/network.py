@@ -49,10 +49,11 @@ class StanceNetwork(nn.Module):
         stances: number of stances S; the head has one class more, for pairs of which the paragraph does not speak.
         lexicon_size: words in the lexicon; 0 for none.
         lexicon_width: width of the lexicon's vectors.
+        position_offset: position id of a sequence's first token.
         dropout: share of features dropped before each head while training.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, and each a size of its own
         self,
         encoder: nn.Module,
         *,
@@ -105,7 +106,7 @@ class StanceNetwork(nn.Module):
 def attention_mask(batch: Batch) -> Tensor:
     """Which token (row) may see which (column). Boolean. Shape (B, T, T).
 
-    Padding sees the first token, so that no row is empty.
+    Padding sees the text, so that no row is empty; nothing sees padding.
     """
     text = (batch.blocks == 0) & (batch.segments != PAD)
     own_block = (batch.blocks[:, :, None] == batch.blocks[:, None]) & (batch.blocks > 0)[:, None]
@@ -146,12 +147,10 @@ class EvidenceHead(nn.Module):
         inside = (tags[..., 1:].logsumexp(-1) - tags[..., 0]).float()  # log odds that the token is in a span
         attention = (self.attention(states).float() + inside).clamp(-30, 30).exp()
         evidence = self.evidence(states).float() + self.tag_weight * inside
-        member = (slots[:, None] == torch.arange(places.shape[1], device=slots.device)[None, :, None]) & (blocks == 0)[
-            :, None
-        ]
-        weights = member.to(attention.dtype)
-        total = weights @ attention
-        pooled: Tensor = (weights @ (attention * evidence)) / total.clamp_min(1e-9)
+        paragraphs = torch.arange(places.shape[1], device=slots.device)[:, None]
+        weights = ((slots[:, None] == paragraphs) & (blocks == 0)[:, None]).to(attention.dtype)
+        total = weights @ attention  # at least e^-30 where there is a token
+        pooled: Tensor = (weights @ (attention * evidence)) / total.clamp_min(1e-20)
         return pooled
 
 

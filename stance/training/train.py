@@ -19,10 +19,11 @@ from datasets import Dataset
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, get_linear_schedule_with_warmup, set_seed
 
-from stance.errors import InputError
+from stance.errors import InputError, RunError
 from stance.model import checkpoint
 from stance.model.losses import Gold, Losses, multitask_loss
 from stance.schema import DEFAULT_SCHEMA, LabelSchema
+from stance.training.calibrate import calibrate
 from stance.training.examples import LabelledArticle, read_labelled
 from stance.training.features import EncodingLoss, LabelledWindow, collate_labelled, labelled_windows
 
@@ -92,24 +93,55 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
     """Train, calibrate on `config.dev`, and save the model folder; resumes from the last checkpoint of the same run.
 
     Raises:
-        InputError, SchemaError: data that cannot be read.
+        InputError, SchemaError: data that cannot be read, or is too little.
         ModelError: an encoder that cannot be loaded.
+        RunError: the output folder holds checkpoints of a run with other settings.
     """
-    from stance.training.calibrate import calibrate
-
     set_seed(config.seed)
     torch.set_float32_matmul_precision("high")
+    output = Path(config.output)
+    last_checkpoint = _claim(output, config)
     model = checkpoint.from_encoder(config.encoder, schema, name=config.name, window_tokens=config.window_tokens)
-    _set_dropout(model.network.encoder, config.dropout)
-    loss = EncodingLoss()
     articles, dev = _articles(config, schema)
-    main = labelled_windows(articles, model.encoder, schema, loss)
+    if not articles or not dev:
+        raise InputError(
+            f"Training needs articles to learn from and others to calibrate on; found {len(articles)} and {len(dev)}. "
+            "Name more data, or a file to calibrate on with --dev."
+        )
+    _fit(model, config, articles, last_checkpoint)
+    model.calibration = calibrate(model, dev)
+    checkpoint.save(model, output)
+    return model
+
+
+def _claim(output: Path, config: TrainConfig) -> str | None:
+    """Write `train.json`; the last checkpoint of this very run, where it was broken off."""
+    record = output / "train.json"
+    settings = json.dumps(asdict(config), ensure_ascii=False, indent=1) + "\n"
+    found = sorted((output / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+    if found and not (record.is_file() and record.read_text(encoding="utf-8") == settings):
+        raise RunError(
+            f"{output}: expected no checkpoints, or those of a run with the same settings; found {found[-1].name} of "
+            f"another run ({record.name}). Choose another output, or remove {found[-1].parent} to begin anew."
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    record.write_text(settings, encoding="utf-8")
+    return str(found[-1]) if found else None
+
+
+def _fit(
+    model: checkpoint.Model, config: TrainConfig, articles: Sequence[LabelledArticle], last_checkpoint: str | None
+) -> None:
+    loss = EncodingLoss()
+    main = labelled_windows(articles, model.encoder, model.schema, loss)
     auxiliary = [
-        labelled_windows(read_labelled(Path(path), schema), model.encoder, schema, loss) for path in config.auxiliary
+        labelled_windows(read_labelled(Path(path), model.schema), model.encoder, model.schema, loss)
+        for path in config.auxiliary
     ]
     windows = main + [w for group in auxiliary for w in group]
     order = _order(config, len(main), [len(group) for group in auxiliary], [len(w.window) for w in windows])
     output = Path(config.output)
+    _set_dropout(model.network.encoder, config.dropout)
     trainer = _MultitaskTrainer(
         model=model.network,
         args=_arguments(config, output),
@@ -119,14 +151,8 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
         callbacks=[_Log(output / "log.jsonl", str(loss))],
     )
     trainer.loss_weights, trainer.smoothing = config.weights, config.smoothing
-    trainer.train(resume_from_checkpoint=_last_checkpoint(output))
+    trainer.train(resume_from_checkpoint=last_checkpoint)
     model.network.eval()
-    model.calibration = calibrate(model, dev)
-    checkpoint.save(model, output)
-    (output / "train.json").write_text(
-        json.dumps(asdict(config), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-    )
-    return model
 
 
 def _articles(config: TrainConfig, schema: LabelSchema) -> tuple[list[LabelledArticle], list[LabelledArticle]]:
@@ -135,17 +161,14 @@ def _articles(config: TrainConfig, schema: LabelSchema) -> tuple[list[LabelledAr
     if config.dev:
         return main, [a for path in config.dev for a in read_labelled(Path(path), schema)]
     drawn = [int(hashlib.sha256(a.id.encode()).hexdigest()[:8], 16) / 2**32 < config.held_out for a in main]
-    return [a for a, out in zip(main, drawn, strict=True) if not out], [
-        a for a, out in zip(main, drawn, strict=True) if out
-    ]
+    kept, held_out = ([a for a, out in zip(main, drawn, strict=True) if out == side] for side in (False, True))
+    return kept, held_out
 
 
 def _set_dropout(encoder: nn.Module, share: float) -> None:
     for module in encoder.modules():
         if isinstance(module, nn.Dropout):
             module.p = share
-        if hasattr(module, "dropout_prob"):
-            module.dropout_prob = share
 
 
 def _order(config: TrainConfig, main: int, auxiliary: Sequence[int], lengths: Sequence[int]) -> list[int]:
@@ -206,12 +229,8 @@ def _optimizers(network: nn.Module, config: TrainConfig, steps: int) -> tuple[to
         ],
         betas=(0.9, 0.98),
     )
-    return optimizer, get_linear_schedule_with_warmup(optimizer, int(config.warmup * steps), steps)
-
-
-def _last_checkpoint(output: Path) -> str | None:
-    found = sorted((output / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
-    return str(found[-1]) if found else None
+    schedule = get_linear_schedule_with_warmup(optimizer, int(config.warmup * steps), steps)  # type: ignore[no-untyped-call]
+    return optimizer, schedule
 
 
 class _Collator:
@@ -226,24 +245,32 @@ class _Collator:
         return {"batch": batch, "gold": gold}
 
 
-class _MultitaskTrainer(Trainer):  # type: ignore[misc]
+class _MultitaskTrainer(Trainer):
     """Trainer with our loss and our order."""
 
     loss_weights: tuple[float, float, float]
     smoothing: float
 
-    def compute_loss(self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, **_: Any) -> Any:
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,  # noqa: FBT001, FBT002 - the Trainer's signature
+        num_items_in_batch: Any = None,  # noqa: ARG002
+    ) -> Any:
+        """Weighted sum of the losses of a batch."""
         batch: Batch = inputs["batch"].to(self.args.device)
         gold: Gold = inputs["gold"].to(self.args.device)
         logits = model(batch)
         losses: Losses = multitask_loss(logits, gold, self.loss_weights, self.smoothing)
         return (losses.total, logits) if return_outputs else losses.total
 
-    def _get_train_sampler(self, *_: Any) -> torch.utils.data.Sampler[int]:
-        return torch.utils.data.SequentialSampler(self.train_dataset)
+    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
+        dataset: Any = train_dataset or self.train_dataset
+        return torch.utils.data.SequentialSampler(dataset)
 
 
-class _Log(TrainerCallback):  # type: ignore[misc]
+class _Log(TrainerCallback):
     """Appends the Trainer's log lines to a JSONL file, the encoding loss first."""
 
     def __init__(self, path: Path, encoding_loss: str) -> None:
@@ -255,5 +282,6 @@ class _Log(TrainerCallback):  # type: ignore[misc]
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
-        self._write({"step": state.global_step, "steps": state.max_steps, **(logs or {})})
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
+        """Write what the Trainer logs."""
+        self._write({"step": state.global_step, "steps": state.max_steps, **kwargs["logs"]})

@@ -1,0 +1,306 @@
+"""Compare encoders on four small tasks, with one recipe: `probe.py ENCODER… --data DATA`.
+
+DATA is a folder made by `build_data.py`. Each ENCODER is a folder that transformers loads, with or without a
+lexicon. All weights are fine-tuned; the last epoch's model is scored on the task's dev file, for each seed.
+
+c-stance     favor, against or neutral, of a text towards a noun phrase: macro-F1 of the pair [CLS] target [SEP] text
+simile-cnu   is there a simile in the sentence?        F1 of yes
+cmre         is there a metaphor in the sentence?      F1 of yes
+pse-paibi    is there parallelism in the paragraph?    F1 of yes
+
+Two rows show what pretraining adds: `--random FOLDER`, the encoder of a folder's configuration with random weights
+and no lexicon, and TF-IDF of characters with logistic regression (`--no-baseline` leaves it out).
+
+Prints a table of means and standard deviations over seeds, and last a line of JSON. `--rows` and `--steps` make it
+quick; only figures with equal options compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from pretraining.allocator import keep_memory
+from sklearn.metrics import f1_score
+from torch import Tensor, nn
+from torch.nn import functional
+
+from stance.errors import InputError, StanceError
+from stance.model.batch import Batch, collate
+from stance.model.checkpoint import Model, from_encoder
+from stance.model.encoding import PAD, Passage, Window
+from stance.schema import DEFAULT_SCHEMA
+from stance.training.examples import read_labelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+TASKS = {"c-stance": None, "simile-cnu": "simile", "cmre": "metaphor", "pse-paibi": "parallelism"}
+"""Name of the data set, and the device to find; None for stance."""
+
+STANCES = ("favor", "against", "neutral")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A text to classify, with the target to judge where the task is stance."""
+
+    text: str
+    target: str
+    label: int
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A data set's training and dev rows."""
+
+    name: str
+    train: list[Row]
+    dev: list[Row]
+
+    @property
+    def classes(self) -> int:
+        """Number of labels."""
+        return 2 if TASKS[self.name] else len(STANCES)
+
+    def score(self, predicted: NDArray[np.int64]) -> float:
+        """F1 on the dev rows: of class 1 in a task of two classes, else the mean of all classes."""
+        average = "binary" if self.classes == 2 else "macro"
+        return float(f1_score([row.label for row in self.dev], predicted, average=average, zero_division=0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How every encoder is fine-tuned.
+
+    Attributes:
+        rate: peak rate of AdamW; it rises over a tenth of the steps and falls to zero.
+        epochs: passes over the training rows.
+        batch: rows in a batch.
+        tokens: longest window; what is behind it is not read.
+        pool: "mean" of all tokens, or the first token ("cls").
+        steps: most steps of a fit, 0 for no limit.
+    """
+
+    rate: float = 3e-4
+    epochs: int = 3
+    batch: int = 32
+    tokens: int = 160
+    pool: str = "mean"
+    steps: int = 0
+
+
+def main() -> None:
+    options = parser().parse_args()
+    logging.getLogger("transformers").setLevel(logging.ERROR)
+    keep_memory()
+    torch.set_num_threads(options.threads)
+    try:
+        results = probe(options)
+    except StanceError as error:
+        sys.exit(f"probe.py: {error}")
+    print(table(results, options.tasks))
+    print(json.dumps(results, ensure_ascii=False))
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    root.add_argument("encoders", nargs="*", metavar="ENCODER")
+    root.add_argument("--data", type=Path, required=True, help="folder made by build_data.py")
+    root.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
+    root.add_argument("--seeds", type=int, default=3)
+    root.add_argument("--random", type=Path, metavar="FOLDER", help="add a row with random weights")
+    root.add_argument("--no-baseline", action="store_true", help="leave TF-IDF out")
+    root.add_argument("--rows", type=int, default=0, help="most training rows of a task; 0 for all")
+    root.add_argument("--dev-rows", type=int, default=0, help="most dev rows of a task; 0 for all")
+    root.add_argument("--hardware", default="cuda" if torch.cuda.is_available() else "cpu")
+    root.add_argument("--threads", type=int, default=1)
+    for name in ("rate", "epochs", "batch", "tokens", "steps"):
+        value = getattr(Recipe(), name)
+        root.add_argument(f"--{name}", type=type(value), default=value, help=f"see Recipe (default {value})")
+    root.add_argument("--pool", choices=["mean", "cls"], default="mean")
+    return root
+
+
+def probe(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Scores of each encoder on each task, one entry an encoder."""
+    tasks = [read_task(options.data, name, options.rows, options.dev_rows) for name in options.tasks]
+    names = ("rate", "epochs", "batch", "tokens", "steps", "pool")
+    recipe = Recipe(**{name: getattr(options, name) for name in names})
+    hardware = torch.device(options.hardware)
+    results = []
+    if not options.no_baseline:
+        results.append({"encoder": "TF-IDF + logistic regression", **{t.name: [t.score(ngrams(t))] for t in tasks}})
+    with tempfile.TemporaryDirectory() as temporary:
+        folders = {folder: Path(folder) for folder in options.encoders}
+        if options.random:
+            folders[f"random weights ({options.random.name})"] = randomise(options.random, Path(temporary))
+        for encoder, folder in folders.items():
+            scores: dict[str, Any] = {"encoder": encoder}
+            for task in tasks:
+                scores[task.name] = [fit(folder, task, recipe, seed, hardware) for seed in range(options.seeds)]
+            results.append(scores)
+    return results
+
+
+def table(results: Sequence[dict[str, Any]], tasks: Sequence[str]) -> str:
+    """A Markdown table: mean ± standard deviation over seeds."""
+    lines = ["| encoder | " + " | ".join(tasks) + " |", "|---|" + "---:|" * len(tasks)]
+    for result in results:
+        cells = [f"{np.mean(result[t]):.3f} ± {np.std(result[t]):.3f}" for t in tasks]
+        lines.append(f"| {result['encoder']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def read_task(folder: Path, name: str, rows: int = 0, dev_rows: int = 0) -> Task:
+    """A task's rows; a cap keeps the same rows for every encoder.
+
+    Raises:
+        InputError: a file is missing or cannot be read.
+    """
+    return Task(name, read_rows(folder, name, "train", rows), read_rows(folder, name, "dev", dev_rows))
+
+
+def read_rows(folder: Path, name: str, split: str, most: int) -> list[Row]:
+    path = folder / f"{name}.{split}.jsonl.gz"
+    if not path.exists():
+        raise InputError(f"{path}: expected a data set made by scripts/build_data.py, found no such file.")
+    device = TASKS[name]
+    rows = []
+    for article in read_labelled(path, DEFAULT_SCHEMA):
+        for text, stances, present in zip(article.paragraphs, article.stances, article.presence, strict=True):
+            if device is not None:
+                rows.append(Row(text, "", int(device in present)))
+                continue
+            kinds = article.extra.get("target_types", {})
+            pairs = (pair for pair in stances.items() if kinds.get(pair[0]) == "noun_phrase")
+            rows += [Row(text, target, STANCES.index(stance)) for target, stance in pairs]
+    if most and most < len(rows):
+        chosen = np.sort(np.random.default_rng(0).permutation(len(rows))[:most])
+        rows = [rows[i] for i in chosen]
+    return rows
+
+
+def ngrams(task: Task) -> NDArray[np.int64]:
+    """Predictions of logistic regression on TF-IDF of character 1-3-grams of the text and of the target."""
+    from scipy.sparse import hstack  # type: ignore[import-untyped]  # noqa: PLC0415
+    from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
+    known, asked = [], []
+    for view in ("text", "target") if any(row.target for row in task.train) else ("text",):
+        vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, dtype=np.float32)
+        known.append(vectorizer.fit_transform(getattr(row, view) for row in task.train))
+        asked.append(vectorizer.transform(getattr(row, view) for row in task.dev))
+    classifier = LogisticRegression(C=10, class_weight="balanced", max_iter=1000)
+    classifier.fit(hstack(known, format="csr"), [row.label for row in task.train])
+    predicted: NDArray[np.int64] = classifier.predict(hstack(asked, format="csr"))
+    return predicted
+
+
+def randomise(folder: Path, to: Path) -> Path:
+    """An encoder folder with the configuration and the tokenizer of another, and random weights."""
+    from transformers import AutoConfig, AutoModel, AutoTokenizer  # noqa: PLC0415
+
+    torch.manual_seed(0)
+    AutoModel.from_config(AutoConfig.from_pretrained(folder)).save_pretrained(to)  # type: ignore[no-untyped-call]
+    AutoTokenizer.from_pretrained(folder).save_pretrained(to)
+    return to
+
+
+class Classifier(nn.Module):
+    """An encoder, pooled, and a linear layer."""
+
+    def __init__(self, model: Model, classes: int, pool: str) -> None:
+        super().__init__()
+        self.network = model.network
+        self.pool = pool
+        width = int(model.network.encoder.config.hidden_size)  # type: ignore[union-attr, arg-type]
+        self.dropout = nn.Dropout(0.1)
+        self.output = nn.Linear(width, classes)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits. Shape (B, classes)."""
+        states = self.network.encode(batch)
+        if self.pool == "cls":
+            pooled = states[:, 0]
+        else:
+            real = (batch.segments != PAD).to(states.dtype)[..., None]
+            pooled = (states * real).sum(1) / real.sum(1)
+        logits: Tensor = self.output(self.dropout(pooled)).float()
+        return logits
+
+
+def fit(folder: Path, task: Task, recipe: Recipe, seed: int, hardware: torch.device) -> float:
+    """Fine-tune an encoder on a task; its score on the dev rows."""
+    began = time.monotonic()
+    torch.manual_seed(seed)
+    model = from_encoder(folder, DEFAULT_SCHEMA, window_tokens=recipe.tokens)
+    classifier = Classifier(model, task.classes, recipe.pool).to(hardware)
+    train, pad = windows(model, task.train), model.config.pad_id
+    labels = torch.tensor([row.label for row in task.train])
+    order = np.random.default_rng(seed)
+    batches = [batch for _ in range(recipe.epochs) for batch in by_length(train, recipe.batch, order)]
+    batches = batches[: recipe.steps or None]
+    parameters = [p for p in classifier.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=recipe.rate, weight_decay=0.01)
+    rise = max(1, len(batches) // 10)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / rise, (len(batches) - step) / max(1, len(batches) - rise))
+    )
+    classifier.train()
+    for chosen in batches:
+        with torch.autocast(hardware.type, dtype=torch.bfloat16):
+            logits = classifier(collate([train[i] for i in chosen], pad).to(hardware))
+        functional.cross_entropy(logits, labels[chosen].to(hardware)).backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+    score = task.score(predict(classifier, windows(model, task.dev), pad, hardware))
+    seconds = time.monotonic() - began
+    print(f"{folder} {task.name} seed {seed}: {score:.3f}, {len(batches)} steps, {seconds:.0f} s", file=sys.stderr)
+    return score
+
+
+def windows(model: Model, rows: Sequence[Row]) -> list[Window]:
+    """The first window of each row; the target stands where the title would."""
+    encoder = model.encoder
+    return [encoder.windows(Passage(row.target, (row.text,), ()))[0] for row in rows]
+
+
+def by_length(rows: Sequence[Window], size: int, order: np.random.Generator) -> Iterator[list[int]]:
+    """Batches of rows of like length, so that little is padded, in random order."""
+    noise = order.uniform(0.9, 1.1, len(rows))
+    ranked = np.argsort(np.array([len(row) for row in rows]) * noise)
+    batches = [ranked[i : i + size].tolist() for i in range(0, len(rows), size)]
+    yield from (batches[i] for i in order.permutation(len(batches)))
+
+
+@torch.no_grad()
+def predict(classifier: Classifier, rows: Sequence[Window], pad: int, hardware: torch.device) -> NDArray[np.int64]:
+    """The likeliest label of each row, in order."""
+    classifier.eval()
+    predicted = np.zeros(len(rows), np.int64)
+    ranked = np.argsort([len(row) for row in rows])
+    for start in range(0, len(rows), 64):
+        chosen = ranked[start : start + 64]
+        with torch.autocast(hardware.type, dtype=torch.bfloat16):
+            logits = classifier(collate([rows[i] for i in chosen], pad).to(hardware))
+        predicted[chosen] = logits.argmax(-1).cpu().numpy()
+    return predicted
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import time
+from itertools import groupby
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stance.model.encoding import BLOCK, BODY, EXACT, PARTIAL, TITLE, Encoder, Passage
+
+CLS, SEP = 2, 3  # of the BERT tokenizer in conftest
+
+
+def words_of(encoder, ids):
+    return "".join(encoder.tokenizer.id_to_token(int(i)) for i in ids)
+
+
+def pieces_of(windows):
+    return [piece for window in windows for piece in window.pieces]
+
+
+def test_a_window_by_hand(model):
+    passage = Passage("石磨", ("中国强。", "", "美a"), ("中国", "美国"))
+    (window,) = model.encoder.windows(passage)
+    assert words_of(model.encoder, window.ids) == (
+        "[CLS]石磨[SEP]中国强。[SEP]美a[SEP][CLS]中国[CLS]美国[CLS]中国[CLS]美国"
+    )
+    assert [piece.paragraph for piece in window.pieces] == [0, 2]
+    assert window.segments.tolist() == [TITLE] * 4 + [BODY] * 8 + [BLOCK] * 12
+    assert window.positions.tolist() == [*range(12), *[0, 1, 2] * 4]
+    assert window.slots.tolist() == [-1] * 4 + [0] * 5 + [1] * 3 + [0] * 6 + [1] * 6
+    assert window.blocks.tolist() == [0] * 12 + [1] * 3 + [2] * 3 + [3] * 3 + [4] * 3
+    assert window.places.tolist() == [4, 9]
+    assert window.pair_slots.tolist() == [0, 0, 1, 1]
+    assert window.pair_targets.tolist() == [0, 1, 0, 1]
+    assert window.pair_places.tolist() == [12, 15, 18, 21]
+    assert window.pieces[0].starts.tolist() == [0, 1, 2, 3]
+    assert window.pieces[1].ends.tolist() == [1, 2]
+    assert not window.words.any()
+
+
+def test_named_flags_by_hand(model):
+    passage = Passage("美国税", ("美方加税，a税区。", "军区财政税，财政。"), ("美国", "军区财政税"))
+    (window,) = model.encoder.windows(passage)
+    #   [CLS] 美 国 税 [SEP]   美 方 加 税 ， a 税 区 。 [SEP]   军 区 财 政 税 ， 财 政 。 [SEP]
+    assert window.named.tolist() == [
+        [0, 2, 2, 0, 0, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 0, 1, 1, 0, 0],
+    ]
+    assert (PARTIAL, EXACT) == (1, 2)
+
+
+def test_a_token_that_overlaps_a_mention_is_named(make_model):
+    (window,) = make_model("roberta").encoder.windows(Passage("", ("a中国b",), ("中国",)))
+    assert window.named.tolist() == [[0, 0, 0, 2, 2, 2, 2, 2, 2, 0, 0]]  # [CLS] [SEP] a, three bytes each, b [SEP]
+
+
+def test_no_title_no_targets(model):
+    (window,) = model.encoder.windows(Passage("", ("好",), ()))
+    assert window.ids.tolist()[:2] == [CLS, SEP]
+    assert window.segments.tolist() == [TITLE, TITLE, BODY, BODY]
+    assert window.named.shape == (0, 4)
+    assert len(window.pair_slots) == 0
+
+
+@pytest.mark.parametrize("paragraphs", [(), ("",), ("", " \t", "")])
+def test_nothing_to_read_gives_no_window(model, paragraphs):
+    assert model.encoder.windows(Passage("石磨", paragraphs, ("中国",))) == []
+
+
+def test_long_titles_and_targets_are_cut(model):
+    (window,) = model.encoder.windows(Passage("中国石磨很好，美国也好", ("好",), ("中国军区财政税增长",)))
+    assert words_of(model.encoder, window.ids) == "[CLS]中国石磨很好，美[SEP]好[SEP][CLS]中国军区财"
+    assert window.named.shape == (1, 12)
+
+
+def test_paragraphs_are_packed_whole_and_in_order(model):
+    sizes = [10, 20, 5, 30, 40, 3, 3]
+    windows = model.encoder.windows(Passage("石磨", tuple("好" * n for n in sizes), ()))
+    # a window of 48 tokens has room for 44 beside [CLS] 石 磨 [SEP], and each paragraph takes one more for its [SEP]
+    assert [[len(p.ids) for p in w.pieces] for w in windows] == [[10, 20, 5], [30], [40], [3, 3]]
+    assert all(len(w) <= 48 for w in windows)
+
+
+def test_long_paragraphs_are_cut_behind_sentences(model):
+    first, second, third = "好" * 23 + "。”", "美" * 17 + "！", "中" * 30 + "。"
+    windows = model.encoder.windows(Passage("", (first + second + third,), ()))
+    cut = [(int(p.starts[0]), int(p.ends[-1])) for p in pieces_of(windows)]
+    assert cut == [(0, 43), (43, 74)]  # behind the second sentence: three together are longer than 45 tokens
+
+
+def test_a_sentence_end_in_the_first_half_is_no_place_to_cut(model):
+    windows = model.encoder.windows(Passage("", ("好。" + "美" * 60,), ()))
+    assert [len(p.ids) for p in pieces_of(windows)] == [45, 17]
+
+
+def check_every_token_once(encoder, passage):
+    """Each paragraph's tokens, joined over its pieces, are those of the tokenizer on the whole paragraph."""
+    windows = encoder.windows(passage)
+    found = {
+        paragraph: [(int(i), (int(s), int(e))) for p in pieces for i, s, e in zip(p.ids, p.starts, p.ends, strict=True)]
+        for paragraph, pieces in groupby(pieces_of(windows), key=lambda p: p.paragraph)
+    }
+    for index, text in enumerate(passage.paragraphs):
+        expected = encoder.tokenizer.encode(text, add_special_tokens=False)
+        assert found.get(index, []) == list(zip(expected.ids, expected.offsets, strict=True))
+    for window in windows:
+        assert int(np.sum(window.segments != BLOCK)) <= encoder.config.window_tokens
+        text = [window.ids[place : place + len(p.ids)] for place, p in zip(window.places, window.pieces, strict=True)]
+        assert all((ids == p.ids).all() for ids, p in zip(text, window.pieces, strict=True))
+
+
+TEXT = st.text(alphabet="中国美石磨，。！”ab 1\n😀", max_size=150)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(title=TEXT, paragraphs=st.lists(TEXT, max_size=6), targets=st.lists(TEXT.filter(len), max_size=3, unique=True))
+def test_every_token_of_every_paragraph_once(model, title, paragraphs, targets):
+    check_every_token_once(model.encoder, Passage(title, tuple(paragraphs), tuple(targets)))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(paragraphs=st.lists(TEXT, max_size=4))
+def test_every_byte_of_every_paragraph_once(make_model, paragraphs):
+    encoder = byte_encoder(make_model)
+    check_every_token_once(encoder, Passage("石磨", tuple(paragraphs), ("中国",)))
+
+
+def byte_encoder(make_model, kept=[]):  # noqa: B006 - made once for all examples
+    if not kept:
+        kept.append(make_model("roberta").encoder)
+    return kept[0]
+
+
+def test_a_paragraph_of_a_hundred_thousand_characters(model):
+    text = ("中国的石磨很好，" * 4 + "美国也好。") * 2703 + "尾"
+    assert len(text) > 99_000
+    passage = Passage("石磨", (text, "好"), ("中国", "美国"))
+    start = time.process_time()
+    windows = model.encoder.windows(passage)
+    assert time.process_time() - start < 5  # reading the whole paragraph again for each piece takes over a minute
+    check_every_token_once(model.encoder, passage)
+    pieces = pieces_of(windows)
+    assert all(text[int(p.ends[-1]) - 1] == "。" for p in pieces[:-2])
+    named = np.concatenate([w.named[0, 4:][w.slots[4 : w.named.shape[1]] == 0] for w in windows])
+    assert int((named == EXACT).sum()) == 2 * text.count("中国")
+
+
+def test_words_of_the_lexicon(make_model):
+    encoder = make_model("lexicon").encoder
+    (window,) = encoder.windows(Passage("石磨", ("我们中国 美国",), ("贝森特",)))
+    # words 1 中国, 2 美国, 3 石磨, 6 贝森特; single characters stand behind the lexicon's words and count as none
+    #                                [CLS] 石 磨 [SEP]  我 们 中 国 美 国 [SEP]  [CLS] 贝 森 特
+    assert window.words.tolist() == [0, 3, 3, 0, 0, 0, 1, 1, 2, 2, 0, 0, 6, 6, 6]
+
+
+def test_encoding_leaves_no_trace(model):
+    encoder = Encoder(model.tokenizer, None, model.config)
+    passage = Passage("石磨", ("中国好。" * 20, "美国"), ("中国", "美国"))
+    before = encoder.windows(passage)
+    encoder.windows(Passage("", ("美",) * 9, ()))
+    for one, two in zip(before, encoder.windows(passage), strict=True):
+        assert (one.ids == two.ids).all()
+        assert (one.named == two.named).all()
