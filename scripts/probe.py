@@ -263,7 +263,8 @@ def fit(folder: Path, task: Task, recipe: Recipe, seed: int, hardware: torch.dev
     for chosen in batches:
         with torch.autocast(hardware.type, dtype=torch.bfloat16):
             logits = classifier(collate([train[i] for i in chosen], pad).to(hardware))
-        functional.cross_entropy(logits, labels[chosen].to(hardware)).backward()
+        loss = functional.cross_entropy(logits, labels[chosen].to(hardware))
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         schedule.step()

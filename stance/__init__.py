@@ -9,6 +9,7 @@ Importing the package is light: `Analyzer` and `EngineConfig`, which need torch,
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from stance.errors import HardwareError, InputError, ModelError, RunError, SchemaError, StanceError
@@ -57,6 +58,4 @@ def __getattr__(name: str) -> object:
     """Load the names that need torch on first use (PEP 562)."""
     if name not in _LAZY:
         raise AttributeError(f"module 'stance' has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(_LAZY[name]), name)

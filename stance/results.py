@@ -10,11 +10,13 @@ are checked when the objects are made, so that no later step can break them unse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from stance.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "Article",
@@ -88,9 +90,13 @@ class Paragraph:
 
     def __post_init__(self) -> None:
         if self.end - self.start != len(self.text) or self.start < 0:
-            raise ValueError(f"Paragraph {self.index}: [{self.start}, {self.end}) does not fit {len(self.text)} characters.")
+            raise ValueError(
+                f"Paragraph {self.index}: [{self.start}, {self.end}) does not fit {len(self.text)} characters."
+            )
         if self.kind not in get_args(ParagraphKind):
-            raise ValueError(f"Paragraph {self.index}: kind must be one of {get_args(ParagraphKind)}, found {self.kind!r}.")
+            raise ValueError(
+                f"Paragraph {self.index}: kind must be one of {get_args(ParagraphKind)}, found {self.kind!r}."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def make_model(encoders, schema):
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for parameter in model.network.parameters():
-                parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
+                parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator))
         model.network.eval()
         return model
 

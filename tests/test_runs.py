@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fake_analyzer import FakeAnalyzer
 
-from stance import InputError, RunError
+from stance import InputError, RunError, lock
 from stance.formats import ArticleReader, Fields, Limits, Located, read_analyses
 from stance.runs import label
 
@@ -184,6 +184,7 @@ def test_a_kill_at_any_point_changes_no_byte(tmp_path, news, where, countdown):
     assert (report.articles, report.rejected) == (20, 3)
     assert files(output.parent) == {k: v for k, v in files(tmp_path).items() if k != "news.jsonl"}
     assert not (tmp_path / "killed" / f"{name}.parts").exists()
+    assert report.already_done == (where == "unlink")
     left = [line for line in range(4 * report.resumed_parts + 1, ROWS + 1) if line not in (5, 12)]
     assert len(analyzer.seen) == len(left)
 
@@ -325,6 +326,15 @@ def test_damaged_parts_are_made_again(tmp_path, news, damage):
     assert (tmp_path / "o.jsonl").read_bytes() == expected
 
 
+def test_a_torn_line_of_the_ledger_is_written_over(tmp_path, news):
+    stopped(news, tmp_path / "out.jsonl")
+    ledger = tmp_path / "out.jsonl.parts" / "ledger.jsonl"
+    ledger.write_bytes(ledger.read_bytes()[:-9])
+    stopped(news, tmp_path / "out.jsonl", after=9)  # parts 1 and 2 are made, 3 is not
+    assert all(json.loads(line) for line in ledger.read_bytes().splitlines())
+    assert run(news, tmp_path / "out.jsonl").resumed_parts == 3
+
+
 def test_a_file_of_the_user_is_never_replaced(tmp_path, news):
     output = tmp_path / "out.jsonl"
     output.write_text("mine")
@@ -386,6 +396,24 @@ def test_a_lock_left_behind_is_taken_over(tmp_path, news):
     (tmp_path / "out.jsonl.lock").write_text("1\n")  # process 1 lives, but holds nothing
     assert run(news, tmp_path / "out.jsonl").articles == 20
     assert not (tmp_path / "out.jsonl.lock").exists()
+
+
+def test_a_lock_deleted_by_its_holder_in_between_is_not_taken_for_held(tmp_path, monkeypatch):
+    path = tmp_path / "out.jsonl.lock"
+    real, calls = lock._try_lock, []
+
+    def late(descriptor):
+        if not calls:
+            path.unlink()  # its holder ends after we opened the file and before we lock it
+        calls.append(descriptor)
+        return real(descriptor)
+
+    monkeypatch.setattr(lock, "_try_lock", late)
+    with lock.output_lock(path):
+        monkeypatch.undo()
+        with pytest.raises(RunError, match="is writing this output"), lock.output_lock(path):
+            pass
+    assert len(calls) == 2
 
 
 def test_a_full_disk_stops_the_run_and_keeps_what_is_done(tmp_path, news, monkeypatch):

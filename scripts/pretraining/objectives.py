@@ -15,6 +15,7 @@ from torch.nn import functional
 from transformers import RobertaPreLayerNormConfig, RobertaPreLayerNormForMaskedLM, RobertaPreLayerNormModel
 
 from pretraining.batches import POSITIONS, MaskedBatch
+from pretraining.positions import look_at_neighbours, sinusoids
 
 if TYPE_CHECKING:
     from pretraining.data import Specials
@@ -78,11 +79,11 @@ class Objective(nn.Module):
         return self.model.base_model
 
     def start(self, vectors: Tensor | None) -> None:
-        """Sinusoidal positions, which are of use from the first step, and word2vec vectors."""
+        """Weights that know about positions, and word2vec vectors."""
+        look_at_neighbours(self.encoder)
         with torch.no_grad():
-            self.encoder.embeddings.position_embeddings.weight.copy_(
-                sinusoids(*self.encoder.embeddings.position_embeddings.weight.shape)
-            )
+            table = self.encoder.embeddings.position_embeddings.weight
+            table.copy_(sinusoids(*table.shape))
             if self.lexicon is not None and vectors is not None:
                 self.lexicon.vectors.weight.copy_(vectors)
                 nn.init.normal_(self.lexicon.projection.weight, std=0.012)
@@ -202,9 +203,3 @@ def sample(logits: Tensor) -> Tensor:
     """A token of each distribution (Gumbel's way). (M, vocabulary) → (M,)."""
     uniform = torch.rand_like(logits, dtype=torch.float32).clamp_(1e-9, 1 - 1e-7)
     return (logits.float() - (-uniform.log()).log()).argmax(-1)
-
-
-def sinusoids(count: int, width: int) -> Tensor:
-    """Position vectors of Vaswani et al. 2017, at the scale of freshly made embeddings. Shape (count, width)."""
-    angles = torch.arange(count)[:, None] / 10_000 ** (torch.arange(0, width, 2)[None] / width)
-    return torch.cat([angles.sin(), angles.cos()], dim=1) * 0.028

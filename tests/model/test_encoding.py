@@ -5,7 +5,7 @@ from itertools import groupby
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stance.model.encoding import BLOCK, BODY, EXACT, PARTIAL, TITLE, Encoder, Passage
@@ -52,8 +52,8 @@ def test_named_flags_by_hand(model):
     assert (PARTIAL, EXACT) == (1, 2)
 
 
-def test_a_token_that_overlaps_a_mention_is_named(make_model):
-    (window,) = make_model("roberta").encoder.windows(Passage("", ("a中国b",), ("中国",)))
+def test_a_token_that_overlaps_a_mention_is_named(byte_encoder):
+    (window,) = byte_encoder.windows(Passage("", ("a中国b",), ("中国",)))
     assert window.named.tolist() == [[0, 0, 0, 2, 2, 2, 2, 2, 2, 0, 0]]  # [CLS] [SEP] a, three bytes each, b [SEP]
 
 
@@ -115,23 +115,21 @@ def check_every_token_once(encoder, passage):
 TEXT = st.text(alphabet="中国美石磨，。！”ab 1\n😀", max_size=150)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None)
 @given(title=TEXT, paragraphs=st.lists(TEXT, max_size=6), targets=st.lists(TEXT.filter(len), max_size=3, unique=True))
 def test_every_token_of_every_paragraph_once(model, title, paragraphs, targets):
     check_every_token_once(model.encoder, Passage(title, tuple(paragraphs), tuple(targets)))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.fixture(scope="module")
+def byte_encoder(make_model):
+    return make_model("roberta").encoder
+
+
+@settings(max_examples=20, deadline=None)
 @given(paragraphs=st.lists(TEXT, max_size=4))
-def test_every_byte_of_every_paragraph_once(make_model, paragraphs):
-    encoder = byte_encoder(make_model)
-    check_every_token_once(encoder, Passage("石磨", tuple(paragraphs), ("中国",)))
-
-
-def byte_encoder(make_model, kept=[]):  # noqa: B006 - made once for all examples
-    if not kept:
-        kept.append(make_model("roberta").encoder)
-    return kept[0]
+def test_every_byte_of_every_paragraph_once(byte_encoder, paragraphs):
+    check_every_token_once(byte_encoder, Passage("石磨", tuple(paragraphs), ("中国",)))
 
 
 def test_a_paragraph_of_a_hundred_thousand_characters(model):
