@@ -17,8 +17,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -28,10 +28,14 @@ from torch import Tensor, nn
 from stance.model import checkpoint
 from stance.model.batch import Batch, collate
 from stance.model.encoding import Encoder, Passage, Window
-from stance.model.network import StanceNetwork
 from stance.schema import DEFAULT_SCHEMA
 from stance.text.clean import clean
 from stance.training.examples import LabelledArticle, read_labelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from stance.model.network import StanceNetwork
 
 Example = tuple[str, tuple[str, ...], tuple[int, ...]]
 STANCES = DEFAULT_SCHEMA.stance_ids
@@ -57,7 +61,8 @@ def main() -> None:
         for variant in args.variants:
             began = time.time()
             scores[variant].append(_run(variant, args, seed, train, dev))
-            print(f"{variant:6} seed {seed}: macro-F1 {scores[variant][-1]:.4f}  {time.time() - began:.0f} s", flush=True)
+            seconds = time.time() - began
+            print(f"{variant:6} seed {seed}: macro-F1 {scores[variant][-1]:.4f}  {seconds:.0f} s", flush=True)
     for variant, found in scores.items():
         print(f"{variant:6} {np.mean(found):.4f}  [{min(found):.4f}, {max(found):.4f}]")
     print(json.dumps({"encoder": args.encoder, "steps": args.steps, "texts": args.texts, "scores": scores}))
@@ -87,7 +92,8 @@ class _Judge(nn.Module):
             return logits
         real = batch.pair_slots >= 0
         if self.variant == "head":
-            return self.network.stances(states, batch)[real][:, : len(STANCES)]
+            own: Tensor = self.network.stances(states, batch)[real][:, : len(STANCES)]
+            return own
         places = batch.pair_places.clamp_min(0)[..., None].expand(-1, -1, states.shape[-1])
         chosen: Tensor = self.classify(states.gather(1, places)[real])
         return chosen
@@ -100,7 +106,9 @@ def _run(
     model = checkpoint.from_encoder(args.encoder, DEFAULT_SCHEMA)
     judge = _Judge(variant, model.network).train()
     optimizer = torch.optim.AdamW(judge.parameters(), lr=args.rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, args.steps, pct_start=0.1, anneal_strategy="linear")
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, args.rate, args.steps, pct_start=0.1, anneal_strategy="linear"
+    )
     rng = np.random.default_rng(seed)
     order = np.concatenate([rng.permutation(len(train)) for _ in range(1 + args.steps * args.texts // len(train))])
     for step in range(args.steps):
@@ -125,7 +133,8 @@ def _logits(judge: _Judge, encoder: Encoder, rows: Sequence[Example]) -> Tensor:
         else:
             windows.append(encoder.windows(Passage("", (text,), targets))[0])
     with torch.autocast("cpu", torch.bfloat16):
-        return judge(collate(windows, encoder.config.pad_id)).float()
+        logits: Tensor = judge(collate(windows, encoder.config.pad_id))
+    return logits.float()
 
 
 def _labels(rows: Sequence[Example]) -> Tensor:

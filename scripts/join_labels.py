@@ -14,11 +14,13 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import zstandard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def main() -> None:
@@ -35,7 +37,8 @@ def main() -> None:
                 missing += 1
                 continue
             out.write(json.dumps(joined(record, articles[record["id"]]), ensure_ascii=False) + "\n")
-    print(f"{args.out}: {sum(1 for _ in _lines(args.out))} articles; {missing} labelled ones are not in {args.articles}")
+    written = sum(1 for _ in _lines(args.out))
+    print(f"{args.out}: {written} articles; {missing} labelled ones are not in {args.articles}")
 
 
 def joined(record: dict[str, Any], article: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +46,8 @@ def joined(record: dict[str, Any], article: dict[str, Any]) -> dict[str, Any]:
     first = record["first"]
     paragraphs = article["paragraphs"][first : first + len(record["labels"])]
     if digest(paragraphs) != record["digest"]:
-        sys.exit(f"{record['id']}: expected the {len(record['labels'])} paragraphs that were labelled, found other text.")
+        count = len(record["labels"])
+        sys.exit(f"{record['id']}: expected the {count} paragraphs that were labelled, found other text.")
     labels = [
         {
             "stance": label["stance"],

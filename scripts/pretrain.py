@@ -1,4 +1,4 @@
-"""Pretrain a small Chinese encoder from raw text, on a CPU or a GPU; docs/pretraining.md tells how.
+"""Pretrain a small Chinese encoder from raw text, on a CPU or a GPU.
 
 pretrain.py prepare --corpus TEXT --out DATA            tokenizer, token ids, word starts
 pretrain.py lexicon --data DATA                         frequent words and their word2vec vectors
@@ -17,7 +17,7 @@ from pathlib import Path
 from pretraining.allocator import keep_memory
 from pretraining.data import Data
 from pretraining.export import export
-from pretraining.lexicon import build_lexicon, write_words
+from pretraining.lexicon import adopt_lexicon, build_lexicon
 from pretraining.prepare import prepare
 from pretraining.settings import Settings
 from pretraining.train import train
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--words", type=int, default=40_000, help="words of two or more characters")
     command.add_argument("--width", type=int, default=128, help="of the vectors")
     command.add_argument("--workers", type=int, default=1, help="threads of word2vec")
-    command.add_argument("--refit", action="store_true", help="only find the words of DATA/lexicon.json in the corpus")
+    command.add_argument("--like", type=Path, metavar="ENCODER", help="take the lexicon of an exported encoder")
     command.set_defaults(run=run_lexicon)
 
     command = commands.add_parser("train", help="train, or go on training")
@@ -145,8 +145,8 @@ def run_prepare(arguments: argparse.Namespace) -> str:
 
 def run_lexicon(arguments: argparse.Namespace) -> str:
     data = Data(arguments.data)
-    if arguments.refit:
-        return f"{write_words(data):.1%} of the tokens in words"
+    if arguments.like:
+        return adopt_lexicon(data, arguments.like)
     return build_lexicon(data, words=arguments.words, width=arguments.width, workers=arguments.workers)
 
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import sys
 import tempfile
 import time
@@ -33,6 +32,7 @@ from pretraining.allocator import keep_memory
 from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers.utils import logging as transformers_logging
 
 from stance.errors import InputError, StanceError
 from stance.model.batch import Batch, collate
@@ -103,7 +103,8 @@ class Recipe:
 
 def main() -> None:
     options = parser().parse_args()
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     keep_memory()
     torch.set_num_threads(options.threads)
     try:
@@ -145,7 +146,7 @@ def probe(options: argparse.Namespace) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as temporary:
         folders = {folder: Path(folder) for folder in options.encoders}
         if options.random:
-            folders[f"random weights ({options.random.name})"] = randomise(options.random, Path(temporary))
+            folders[f"random weights ({options.random.name})"] = randomise(options.random, Path(temporary) / "random")
         for encoder, folder in folders.items():
             scores: dict[str, Any] = {"encoder": encoder}
             for task in tasks:
@@ -271,7 +272,7 @@ def fit(folder: Path, task: Task, recipe: Recipe, seed: int, hardware: torch.dev
         optimizer.zero_grad(set_to_none=True)
     score = task.score(predict(classifier, windows(model, task.dev), pad, hardware))
     seconds = time.monotonic() - began
-    print(f"{folder} {task.name} seed {seed}: {score:.3f}, {len(batches)} steps, {seconds:.0f} s", file=sys.stderr)
+    print(f"{folder.name} {task.name} seed {seed}: {score:.3f}, {len(batches)} steps, {seconds:.0f} s", file=sys.stderr)
     return score
 
 

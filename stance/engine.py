@@ -36,7 +36,7 @@ class EngineConfig:
 
     Attributes:
         hardware: `auto` takes a GPU where there is one.
-        max_batch_tokens: padded tokens in a batch.
+        max_batch_tokens: windows in a batch times tokens of its longest.
     """
 
     hardware: Literal["auto", "cuda", "cpu"] = "auto"

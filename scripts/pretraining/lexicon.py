@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import re
+import shutil
 from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import numpy as np
+from safetensors.numpy import load_file
 from tokenizers import Tokenizer, models
 
 from pretraining.data import Data, Ids, pieces_of, read_tokenizer
@@ -24,7 +26,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["build_lexicon", "characters_of", "count_words", "find_words", "soften", "unigram", "write_words"]
+__all__ = [
+    "adopt_lexicon",
+    "build_lexicon",
+    "characters_of",
+    "count_words",
+    "find_words",
+    "soften",
+    "unigram",
+    "write_words",
+]
 
 CHUNK = 1 << 20
 """Tokens handled at a time; a word that a border cuts is not counted."""
@@ -71,6 +82,20 @@ def build_lexicon(data: Data, *, words: int = 40_000, width: int = 128, workers:
     sentences.unlink()
     np.save(data.folder / "lexvec.npy", vectors)
     return f"{len(chosen)} words, {len(single)} characters, {covered:.1%} of the tokens in them"
+
+
+def adopt_lexicon(data: Data, encoder: Path) -> str:
+    """Write the same files with the lexicon of an exported encoder; returns what was made, in a line.
+
+    Raises:
+        InputError: the encoder has no lexicon.
+    """
+    words, vectors = encoder / "lexicon.json", encoder / "lexicon.safetensors"
+    if not (words.exists() and vectors.exists()):
+        raise InputError(f"{encoder}: expected an encoder with {words.name} and {vectors.name}. Leave --like out.")
+    shutil.copyfile(words, data.lexicon_path)
+    np.save(data.folder / "lexvec.npy", load_file(vectors)["vectors.weight"].astype(np.float16))
+    return f"{write_words(data):.1%} of the tokens in words"
 
 
 def count_words(data: Data, tokenizer: Tokenizer) -> tuple[Counter[str], dict[str, int]]:

@@ -251,7 +251,9 @@ def test_every_part_learns(model):
 
 def test_collate_pads_with_nothing(make_model):
     model = make_model()
-    long, short = (model.encoder.windows(Passage("", (text,), targets))[0] for text, targets in (("好" * 9, ("中国",)), ("美", ())))
+    long, short = (
+        model.encoder.windows(Passage("", (text,), targets))[0] for text, targets in (("好" * 9, ("中国",)), ("美", ()))
+    )
     batch = collate([short, long], model.config.pad_id)
     assert batch.ids.shape == (2, 16)
     assert batch.ids[0].tolist() == [*short.ids, *[0] * 12]

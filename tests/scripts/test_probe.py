@@ -1,0 +1,120 @@
+"""The probe: its rows, its scores, and that it can tell what it should."""
+
+import gzip
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import AutoModel, PreTrainedTokenizerFast
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+import probe
+from pretraining.data import Specials
+from pretraining.objectives import encoder_config
+from pretraining.prepare import train_tokenizer
+
+from stance.errors import InputError
+
+PLAIN = ["他说今天很好", "我们去看电影", "天气不错", "她在家里读书", "大家都很高兴", "昨天下了雨"]
+FIGURES = ["云朵像棉花", "她像一朵花", "月亮像小船", "雨像细细的线", "他像一座山", "笑像太阳"]
+
+
+def write(folder, name, records):
+    with gzip.open(folder / f"{name}.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+
+def similes(texts, label):
+    return [
+        {
+            "id": str(i),
+            "title": "",
+            "paragraphs": [text],
+            "targets": [],
+            "labels": [{"devices": []}],
+            "annotated": ["simile"],
+            "located": [],
+            "presence": [["simile"] * label],
+        }
+        for i, text in enumerate(texts)
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for split in ("train", "dev"):
+        write(tmp_path, f"simile-cnu.{split}", similes(PLAIN * 8, 0) + similes(FIGURES * 8, 1))
+    return tmp_path
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    """A tiny encoder folder with random weights."""
+    tokenizer = train_tokenizer([*PLAIN, *FIGURES] * 5, 100)
+    names = {f"{n.lower()}_token": f"[{n}]" for n in ("PAD", "UNK", "CLS", "SEP", "MASK")}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(tmp_path / "encoder")
+    config = encoder_config(tokenizer.get_vocab_size(), 2, 32, Specials(0, 1, 2, 3, 4))
+    AutoModel.from_config(config).save_pretrained(tmp_path / "encoder")
+    return tmp_path / "encoder"
+
+
+def test_stance_rows_are_noun_phrases(tmp_path):
+    record = {
+        "id": "1",
+        "title": "",
+        "paragraphs": ["关税不好，关税会伤人"],
+        "targets": ["关税", "关税会伤人", "美国"],
+        "target_types": {"关税": "noun_phrase", "关税会伤人": "claim", "美国": "noun_phrase"},
+        "labels": [{"stance": {"关税": "against", "关税会伤人": "favor", "美国": "neutral"}, "devices": []}],
+        "annotated": [],
+        "absence_known": False,
+    }
+    write(tmp_path, "c-stance.dev", [record])
+    text = record["paragraphs"][0]
+    assert probe.read_rows(tmp_path, "c-stance", "dev", 0) == [probe.Row(text, "关税", 1), probe.Row(text, "美国", 2)]
+
+
+def test_capped_rows_are_the_same_each_time(folder):
+    rows = probe.read_rows(folder, "simile-cnu", "train", 20)
+    assert len(rows) == 20
+    assert rows == probe.read_rows(folder, "simile-cnu", "train", 20)
+    assert {row.label for row in rows} == {0, 1}
+    with pytest.raises(InputError, match=r"cmre\.train\.jsonl\.gz: expected a data set made by"):
+        probe.read_rows(folder, "cmre", "train", 0)
+
+
+def test_scores():
+    rows = [probe.Row("", "", label) for label in (0, 0, 1, 1, 1)]
+    predicted = np.array([0, 1, 1, 1, 0])  # of yes: precision 2/3, recall 2/3
+    assert probe.Task("cmre", [], rows).score(predicted) == pytest.approx(2 / 3)
+    rows = [probe.Row("", "", label) for label in (0, 1, 2, 2)]
+    predicted = np.array([0, 1, 1, 2])  # F1 of 1, 2/3 and 2/3
+    assert probe.Task("c-stance", [], rows).score(predicted) == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
+
+
+def test_batches_hold_each_row_once():
+    rows = [np.zeros(n) for n in (5, 9, 1, 7, 3, 8, 2)]
+    batches = list(probe.by_length(rows, 3, np.random.default_rng(0)))
+    assert sorted(i for batch in batches for i in batch) == list(range(7))
+    assert sorted(map(len, batches)) == [1, 3, 3]
+
+
+@pytest.mark.parametrize("pool", ["mean", "cls"])
+def test_probe_finds_what_is_plain(folder, encoder, pool, capsys):
+    options = [str(encoder), "--data", str(folder), "--tasks", "simile-cnu", "--seeds", "1", "--random", str(encoder)]
+    recipe = ["--rate", "0.003", "--epochs", "10", "--batch", "16", "--pool", pool, "--hardware", "cpu"]
+    results = probe.probe(probe.parser().parse_args(options + recipe))
+    assert [r["encoder"] for r in results] == ["TF-IDF + logistic regression", str(encoder), "random weights (encoder)"]
+    for result in results:
+        assert result["simile-cnu"][0] > 0.9
+    lines = probe.table(results, ["simile-cnu"]).splitlines()
+    assert lines[0] == "| encoder | simile-cnu |"
+    assert len(lines) == 5
+
+
+def test_table_gives_mean_and_deviation():
+    text = probe.table([{"encoder": "x", "cmre": [0.8, 0.9]}], ["cmre"])
+    assert text.splitlines()[2] == "| x | 0.850 ± 0.050 |"

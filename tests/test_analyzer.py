@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from stance import Analyzer, Article, EngineConfig, InputError, ModelError
+from stance import analyzer as module
+from stance.model.calibration import Calibration
+
+TEXT = "  美方加税，是天大的笑话。\n\n中國\u200b的石磨很好，\u3000財政也好😀。\n美国的税，谁来付钱？ "
+PARAGRAPHS = ("美方加税。", "", " \t", "中國\u200b的石磨，很好。", "天大的笑话，" * 20)
+
+
+@pytest.fixture(scope="module")
+def analyzer(make_model):
+    """Low thresholds, so that there are spans to look at."""
+    model = make_model()
+    devices = len(model.schema.devices)
+    low = replace(Calibration.identity(devices), device_thresholds=(0.05,) * devices, span_thresholds=(0.3,) * devices)
+    model.calibration = low
+    return Analyzer(model, EngineConfig(hardware="cpu"))
+
+
+def labels(analysis):
+    """All that is said of each paragraph, probabilities apart."""
+    return [(p.text, [(d.device, [(s.start, s.end) for s in d.spans]) for d in p.devices]) for p in analysis.paragraphs]
+
+
+def chances(analysis, target):
+    return [
+        p for one in analysis.paragraphs for s in one.stances if s.target == target for p in s.probabilities.values()
+    ]
+
+
+def test_offsets_are_exact(analyzer):
+    analysis = analyzer.analyze(Article.from_text(TEXT, id="7"), ["美国"])
+    spans = 0
+    for p in analysis.paragraphs:
+        assert TEXT[p.paragraph.start : p.paragraph.end] == p.text
+        for device in p.devices:
+            assert device.spans
+            for span in device.spans:
+                assert p.text[span.start : span.end] == span.text != ""
+                spans += 1
+    assert spans > 0
+    assert "".join(p.text for p in analysis.paragraphs).replace(" ", "") == TEXT.replace("\n", "").replace(" ", "")
+
+
+def test_given_paragraphs_come_out_one_for_one(analyzer):
+    analysis = analyzer.analyze(Article.from_paragraphs(PARAGRAPHS, title="石磨", extra={"date": "2020"}), ["美国"])
+    assert [p.text for p in analysis.paragraphs] == list(PARAGRAPHS)
+    assert [p.index for p in analysis.paragraphs] == [0, 1, 2, 3, 4]
+    for blank in (1, 2):
+        assert analysis.paragraphs[blank].devices == ()
+        assert [s.stance for s in analysis.paragraphs[blank].stances] == ["neutral"]
+    assert analysis.extra == {"date": "2020"}
+    assert analysis.title == "石磨"
+    assert analysis.model == "tiny-bert@unsaved"
+
+
+def test_probabilities_sum_to_one_and_choose_the_stance(analyzer):
+    analysis = analyzer.analyze(Article.from_paragraphs(PARAGRAPHS), ["美国", "中国"])
+    for p in analysis.paragraphs:
+        assert [s.target for s in p.stances] == ["美国", "中国"]
+        for s in p.stances:
+            assert list(s.probabilities) == ["favor", "against", "neutral"]
+            assert sum(s.probabilities.values()) == pytest.approx(1, abs=2e-4)
+            assert s.probability == max(s.probabilities.values())
+
+
+def test_an_article_cannot_tell_its_neighbours(analyzer):
+    articles = [
+        Article.from_text(TEXT, id="a"),
+        Article.from_paragraphs(PARAGRAPHS, id="b"),
+        Article.from_text("好" * 300, id="c"),
+    ]
+    together = list(analyzer.analyze_many(articles, ["美国"]))
+    assert [one.id for one in together] == ["a", "b", "c"]
+    for article, one in zip(articles, together, strict=True):
+        alone = analyzer.analyze(article, ["美国"])
+        assert labels(alone) == labels(one)
+        assert chances(alone, "美国") == pytest.approx(chances(one, "美国"), abs=2e-4)
+
+
+def test_a_target_cannot_tell_the_others(analyzer):
+    article = Article.from_paragraphs(PARAGRAPHS, title="石磨")
+    together = analyzer.analyze(article, ["中国", "财政", "美国"])
+    alone = analyzer.analyze(article, ["美国"])
+    assert labels(alone) == labels(together)
+    assert chances(alone, "美国") == pytest.approx(chances(together, "美国"), abs=2e-4)
+    assert chances(together, "中国") != pytest.approx(chances(together, "美国"), abs=1e-3)
+
+
+def test_whose_targets_are_used(analyzer):
+    article = Article.from_paragraphs(("美方加税，中国不行。",), targets=(" 美国 ", "", "美国", "税"))
+    assert analyzer.analyze(article).targets == ("美国", "税")
+    assert analyzer.analyze(article, ["财政", " 财政"]).targets == ("财政",)
+    assert analyzer.analyze(article, []).targets == ()
+    found = analyzer.analyze(Article.from_text("中国很好。\n中国的军区也很好，中国强。")).targets
+    assert "中国" in found
+
+
+def test_no_target_is_a_warning(analyzer):
+    analysis = analyzer.analyze(Article.from_text("好。"))
+    assert analysis.targets == ()
+    assert analysis.warnings == ("No target was found in the text: name one to get stances.",)
+
+
+@pytest.mark.parametrize("targets", [[""], ["美国", " \t"], ["\u3000"]])
+def test_a_blank_target_is_refused(analyzer, targets):
+    with pytest.raises(InputError, match="A target must be a name or a term; found a blank one"):
+        analyzer.analyze(Article.from_text(TEXT), targets)
+
+
+def test_a_bare_string_of_targets_is_refused(analyzer):
+    with pytest.raises(TypeError, match=r"write \['美国'\]"):
+        analyzer.analyze(Article.from_text(TEXT), "美国")
+
+
+@pytest.mark.parametrize("article", [Article.from_text(" \n "), Article.from_paragraphs(())])
+def test_an_article_without_a_paragraph(analyzer, article):
+    with pytest.raises(InputError, match="expected at least one paragraph of text; found none"):
+        analyzer.analyze(article)
+    (empty,) = analyzer.analyze_many([article])
+    assert empty.paragraphs == ()
+    assert empty.warnings == ("No paragraph of text was found.",)
+
+
+def test_the_shipped_model_is_missing(monkeypatch):
+    monkeypatch.setattr(module, "SHIPPED", "no-such-model")
+    with pytest.raises(ModelError, match=r"Expected the shipped model in .*no-such-model; found none"):
+        Analyzer.load()
