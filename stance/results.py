@@ -155,7 +155,8 @@ class ParagraphAnalysis:
     def __post_init__(self) -> None:
         for device in self.devices:
             for span in device.spans:
-                if self.text[span.start : span.end] != span.text or not span.text:
+                inside = 0 <= span.start < span.end <= len(self.text)
+                if not inside or self.text[span.start : span.end] != span.text:
                     raise ValueError(f"Paragraph {self.index}: span {span} is not at its place in the text.")
 
     @property

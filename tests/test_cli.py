@@ -239,7 +239,9 @@ def test_train_hands_its_options_over(run, monkeypatch):
         "train", "--data", "a", "--data", "b", "--dev", "d", "--encoder", "e", "--output", "o", "--epochs", "2"
     )
     assert (code, err) == (0, "")
-    assert seen == [{"encoder": "e", "data": ("a", "b"), "dev": ("d",), "output": "o", "epochs": 2, "seed": 1}]
+    given = {"encoder": "e", "data": ("a", "b"), "dev": ("d",), "output": "o", "epochs": 2}
+    left_out = {"auxiliary": (), "auxiliary_share": 0.5, "name": "stance", "rate": 2e-4, "seed": 1}
+    assert seen == [given | left_out]
 
 
 def test_evaluate_prints_text_or_json(run, monkeypatch):

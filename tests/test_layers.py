@@ -168,7 +168,10 @@ def test_all_is_sorted_and_names_what_is_there(name):
     stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     defined = stored | {node.name for node in tree.body if hasattr(node, "name")}
     imported = {
-        alias.asname or alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
     }
     assert set(names) <= defined | imported
 

@@ -126,7 +126,9 @@ def test_paragraphs_fit_their_offsets(start, end, text):
         Paragraph(7, start, end, text)
 
 
-@pytest.mark.parametrize("span", [Span(0, 2, "石磨", 0.5), Span(1, 1, "", 0.5), Span(1, 9, "单像", 0.5)])
+@pytest.mark.parametrize(
+    "span", [Span(0, 2, "石磨", 0.5), Span(1, 1, "", 0.5), Span(1, 9, "单像", 0.5), Span(-1, 3, "像", 0.5)]
+)
 def test_spans_stand_at_their_place(span):
     with pytest.raises(ValueError, match=r"Paragraph 0: span Span\(.*is not at its place in the text"):
         ParagraphAnalysis(Paragraph(0, 0, 3, "账单像"), (), (DevicePrediction("simile", 0.9, (span,)),))

@@ -31,7 +31,8 @@ def test_every_label_is_explained_with_an_example():
 def test_labels_by_id():
     assert DEFAULT_SCHEMA.stance("against").chinese == "反对"
     assert DEFAULT_SCHEMA.device("simile").chinese == "明喻"
-    with pytest.raises(SchemaError, match=r"Unknown device 'similie': this schema knows simile, metaphor, .*language\."):
+    known = r"this schema knows simile, metaphor, .*language\."
+    with pytest.raises(SchemaError, match=rf"Unknown device 'similie': {known}"):
         DEFAULT_SCHEMA.device("similie")
     with pytest.raises(SchemaError, match="Unknown stance 'simile': this schema knows favor, against, neutral"):
         DEFAULT_SCHEMA.stance("simile")
@@ -56,7 +57,7 @@ def test_round_trip(tmp_path):
 
 @pytest.mark.parametrize("ids", [(), ("a", "a"), ("a", "")])
 def test_labels_need_ids_of_their_own(ids):
-    devices = tuple(Label(id, "", "", "", "") for id in ids)
+    devices = tuple(Label(name, "", "", "", "") for name in ids)
     with pytest.raises(SchemaError, match=r"at least one device, each with an id of its own; found \["):
         LabelSchema(DEFAULT_SCHEMA.stances, devices)
     with pytest.raises(SchemaError, match="at least one stance"):

@@ -49,7 +49,7 @@ def calibrate(model: Model, articles: Iterable[LabelledArticle]) -> Calibration:
     """The calibration that fits these articles best. Raises InputError where they carry no label at all."""
     windows = labelled_windows(articles, model.encoder, model.schema, EncodingLoss())
     found = list(_read(model, windows))
-    if not found:
+    if not any((r.device_gold != UNKNOWN).any() or len(r.stances) for r in found):
         raise InputError("Calibration needs labelled development articles; found none. Name a file with --dev.")
     devices = np.concatenate([r.devices for r in found])
     device_gold = np.concatenate([r.device_gold for r in found])

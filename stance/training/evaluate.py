@@ -82,4 +82,4 @@ def _presence(analyzer: Analyzer, gold: Sequence[LabelledArticle]) -> Iterator[N
     """Presence probability of every device in every paragraph, reported or not, article by article."""
     passages = (Passage(clean(a.title).text, tuple(clean(p).text for p in a.paragraphs), ()) for a in gold)
     for readings in analyzer.engine.read(passages):
-        yield np.array([r.devices for r in readings], dtype=np.float64)
+        yield np.array([r.devices for r in readings], dtype=np.float64).reshape(-1, len(analyzer.schema.devices))
