@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -142,7 +143,7 @@ def _count(
     starts = {(piece.paragraph, int(s)) for piece in pieces for s in piece.starts}
     ends = {(piece.paragraph, int(e)) for piece in pieces for e in piece.ends}
     loss.paragraphs += len(article.paragraphs)
-    loss.cut_paragraphs += len(pieces) - len({piece.paragraph for piece in pieces})
+    loss.cut_paragraphs += sum(count > 1 for count in Counter(piece.paragraph for piece in pieces).values())
     loss.spans += sum(len(given) for given in article.spans)
     loss.lost_spans += sum(len(given) - len(kept) for given, kept in zip(article.spans, spans, strict=True))
     loss.widened_spans += sum(

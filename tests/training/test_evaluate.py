@@ -77,7 +77,9 @@ def test_a_wrong_label_is_counted(folder, own_labels, write):
     turned = replace(own_labels[0], stances=(own_labels[0].stances[0] | {"美国": other}, *own_labels[0].stances[1:]))
     report = evaluate(folder, write(turned, own_labels[1]), CPU)
     assert report.scores.confusion[other][first] == 1
-    assert report.scores.headline["stance_micro_f1"].value == pytest.approx(7 / 8)
+    right = sum(row[stance] for stance, row in report.scores.confusion.items())
+    assert right == 7
+    assert report.scores.headline["stance_macro_f1"].value < 1
 
 
 def test_every_probability_is_binned(folder, own_labels, write):
@@ -107,7 +109,7 @@ def test_articles_with_nothing_in_them(folder, own_labels, write):
     )
     report = evaluate(folder, write(*own_labels, empty, blank), CPU)
     assert report.scores.headline["device_micro_f1"].value == 1.0
-    assert report.scores.headline["stance_micro_f1"].value == 1.0
+    assert report.scores.headline["stance_macro_f1"].value == 1.0
     assert np.isfinite(report.counts.calibration).all()
 
 

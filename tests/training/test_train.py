@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
+from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
 from stance import Analyzer, Article, EngineConfig, InputError, ModelError, RunError
 from stance.model import checkpoint
+from stance.model.losses import multitask_loss
 from stance.training import train as module
+from stance.training.examples import read_labelled
+from stance.training.features import EncodingLoss, collate_labelled, labelled_windows
 from stance.training.train import TrainConfig, train
 
 ARTICLES = [
@@ -48,68 +53,125 @@ def config(tmp_path, encoders):
         epochs=2,
         batch_windows=1,
         window_tokens=64,
-        rate=1e-2,
     )
 
 
 @pytest.fixture(autouse=True)
 def on_cpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    yield
+    torch.set_float32_matmul_precision("highest")
 
 
-def test_two_articles_end_in_a_model_folder(config, tmp_path, schema, encoders):
+def loss_of(model, path):
+    rows = labelled_windows(read_labelled(path, model.schema), model.encoder, model.schema, EncodingLoss())
+    batch, gold = collate_labelled(rows, model.config.pad_id)
+    with torch.inference_mode():
+        return multitask_loss(model.network.eval()(batch), gold).total.item()
+
+
+def log_of(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_two_articles_end_in_a_model_folder(config, tmp_path, schema, encoders, encoder_kind):
+    config = replace(config, encoder=str(encoders[encoder_kind]), epochs=10, rate=1e-3, head_rate=1e-2)
+    begun = checkpoint.from_encoder(config.encoder, schema, window_tokens=64)
     trained = train(config, schema)
     loaded = checkpoint.load(tmp_path / "model")
     assert loaded.id == trained.id
     assert loaded.name == "tiny"
     assert loaded.schema == schema
     assert loaded.calibration == trained.calibration
-    begun = checkpoint.from_encoder(encoders["bert"], schema, window_tokens=64).network.encoder.state_dict()
-    assert any((loaded.network.encoder.state_dict()[k] - v).abs().max() > 1e-3 for k, v in begun.items())
+    assert loss_of(loaded, tmp_path / "train.jsonl") < 0.7 * loss_of(begun, tmp_path / "train.jsonl")
+    weights, before = loaded.network.encoder.state_dict(), begun.network.encoder.state_dict()
+    assert any((weights[name] - value).abs().max() > 1e-3 for name, value in before.items())
     analysis = Analyzer(loaded, EngineConfig(hardware="cpu")).analyze(Article.from_text("财政是石磨。"), ["美国"])
     assert analysis.model == trained.id
-    log = [json.loads(line) for line in (tmp_path / "model" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert log[0] == {"encoding": "0 of 3 paragraphs cut; of 2 spans 0 lost in cleaning, 0 not on token borders"}
-    assert log[-1]["step"] == log[-1]["steps"] == 4  # two articles, one window each, twice
+    saved = json.loads((tmp_path / "model" / "train.json").read_text(encoding="utf-8"))
+    assert saved == json.loads(json.dumps(asdict(config)))
+
+
+def test_the_log(config, tmp_path, schema):
+    train(config, schema)
+    first, *_, last = log_of(tmp_path / "model")
+    assert first == {"encoding": "0 of 3 paragraphs cut; of 2 spans 0 lost in cleaning, 0 not on token borders"}
+    assert last["step"] == last["steps"] == 4  # two articles, one window each, twice
+    assert last["train_loss"] > 0
 
 
 def weights(model):
-    return {k: v.clone() for k, v in model.network.state_dict().items()}
+    return {name: value.clone() for name, value in model.network.state_dict().items()}
 
 
-def test_a_run_broken_off_goes_on_from_its_checkpoint(config, schema, tmp_path, monkeypatch):
+@pytest.fixture
+def saving_each_step(monkeypatch):
     arguments = module._arguments
 
-    def saving_each_step(*given):
+    def saving(*given):
         own = arguments(*given)
         own.save_steps, own.save_total_limit = 1, None
         return own
 
-    monkeypatch.setattr(module, "_arguments", saving_each_step)
+    monkeypatch.setattr(module, "_arguments", saving)
+
+
+class BrokenOff(Exception):
+    pass
+
+
+def test_a_run_broken_off_goes_on_from_its_checkpoint(config, schema, tmp_path, monkeypatch, saving_each_step):
     whole = weights(train(replace(config, output=str(tmp_path / "whole")), schema))
-
-    class BrokenOffError(Exception):
-        pass
-
     steps = []
     loss = module._MultitaskTrainer.compute_loss
 
     def breaking(self, *given, **named):
         steps.append(1)
         if len(steps) == 3:
-            raise BrokenOffError
+            raise BrokenOff
         return loss(self, *given, **named)
 
     monkeypatch.setattr(module._MultitaskTrainer, "compute_loss", breaking)
-    with pytest.raises(BrokenOffError):
+    with pytest.raises(BrokenOff):
         train(config, schema)
     assert not (tmp_path / "model" / "stance.json").exists()
-    with pytest.raises(RunError, match="another run"):
-        train(replace(config, rate=1e-5), schema)
     resumed = weights(train(config, schema))
     assert len(steps) == 3 + 2  # two were done, the third broke off, and two were left
     for name, value in whole.items():
         torch.testing.assert_close(resumed[name], value, atol=1e-5, rtol=0)
+
+
+def test_checkpoints_of_another_run_are_not_mixed_in(config, schema, tmp_path):
+    train(config, schema)
+    with pytest.raises(RunError, match=r"model: expected no checkpoints, .*found checkpoint-4 of another run"):
+        train(replace(config, rate=1e-5), schema)
+    assert json.loads((tmp_path / "model" / "train.json").read_text(encoding="utf-8"))["rate"] == config.rate
+    (tmp_path / "model" / "train.json").unlink()
+    with pytest.raises(RunError, match="another run"):
+        train(config, schema)
+
+
+def test_the_same_seed_gives_the_same_model(config, schema, tmp_path):
+    one, two, other = (
+        weights(train(replace(config, output=str(tmp_path / str(n)), seed=seed), schema))
+        for n, seed in enumerate((7, 7, 8))
+    )
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_articles_are_held_out_by_their_ids(config, schema, tmp_path):
+    many = [ARTICLES[1] | {"id": f"n{n}"} for n in range(300)]
+    path = write(tmp_path / "many.jsonl", many)
+    main, dev = module._articles(replace(config, data=(path,), dev=(), held_out=0.2), schema)
+    assert {a.id for a in main} | {a.id for a in dev} == {a["id"] for a in many}
+    assert len(main) + len(dev) == 300
+    assert 35 < len(dev) < 85
+    again = write(tmp_path / "turned.jsonl", many[::-1][:150])
+    _, fewer = module._articles(replace(config, data=(again,), dev=(), held_out=0.2), schema)
+    assert {a.id for a in fewer} == {a.id for a in dev} & {a["id"] for a in many[150:]}
+    main, dev = module._articles(config, schema)
+    assert ([a.id for a in main], [a.id for a in dev]) == (["a1", "a2"], ["a1"])
 
 
 def test_too_little_data(config, schema):
@@ -133,11 +195,49 @@ def test_an_encoder_that_is_not_there(config, schema, tmp_path):
 
 def test_every_main_window_in_every_epoch_and_auxiliary_ones_by_share(config):
     given = replace(config, epochs=3, auxiliary_share=0.5, batch_windows=4, temperature=0.0)
-    order = module._order(given, 20, [10, 100], [1 + i % 7 for i in range(130)])
+    lengths = [1 + i % 7 for i in range(130)]
+    order = module._order(given, 20, [10, 100], lengths)
     assert len(order) == 3 * (20 + 5 + 5)
     for epoch in range(3):
         own = order[epoch * 30 : epoch * 30 + 30]
         assert sorted(i for i in own if i < 20) == list(range(20))
         assert len({i for i in own if 20 <= i < 30}) == 5
-        assert len({i for i in own if i >= 30}) == 5
-    assert order == module._order(given, 20, [10, 100], [1 + i % 7 for i in range(130)])
+        assert len({i for i in own if 30 <= i}) == 5
+    assert order == module._order(given, 20, [10, 100], lengths)
+    assert order[:30] != order[30:60]
+
+
+@pytest.mark.parametrize(("temperature", "counts"), [(1.0, (2, 18)), (0.5, (5, 15)), (0.0, (10, 10))])
+def test_auxiliary_files_are_sampled_by_temperature(config, temperature, counts):
+    given = replace(config, epochs=1, auxiliary_share=1.0, temperature=temperature)
+    order = module._order(given, 20, [100, 900], [1] * 1020)
+    assert (sum(20 <= i < 120 for i in order), sum(i >= 120 for i in order)) == counts
+
+
+def test_a_small_auxiliary_file_is_taken_whole(config):
+    order = module._order(replace(config, epochs=1, auxiliary_share=2.0), 20, [3, 0], [1] * 23)
+    assert sorted(order) == list(range(23))
+
+
+def test_batches_hold_windows_of_like_length():
+    lengths = np.random.default_rng(1).integers(10, 500, 2000).tolist()
+    order = module._by_length(np.arange(2000), lengths, 10, np.random.default_rng(2))
+    assert sorted(order) == list(range(2000))
+    spread = [np.ptp([lengths[i] for i in order[at : at + 10]]) for at in range(0, 2000, 10)]
+    assert np.mean(spread) < 40  # by chance it would be 400
+    means = [np.mean([lengths[i] for i in order[at : at + 10]]) for at in range(0, 2000, 10)]
+    assert sum(a > b for a, b in pairwise(means)) > 60  # the batches themselves come in no order
+
+
+def test_auxiliary_data_teach_only_what_they_label(config, schema, tmp_path):
+    irony = {
+        "id": "x1",
+        "paragraphs": ["真是心明如光。"],
+        "labels": [{"devices": [["irony", "心明"]]}],
+        "annotated": ["irony"],
+        "absence_known": False,
+    }
+    path = write(tmp_path / "irony.jsonl", [irony])
+    model = train(replace(config, auxiliary=(path,), auxiliary_share=1.0), schema)
+    assert log_of(tmp_path / "model")[-1]["steps"] == 6
+    assert model.digest != "unsaved"
