@@ -3,9 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stance import Analyzer, Article, EngineConfig, InputError, ModelError
 from stance import analyzer as module
+from stance.engine import POOL
+from stance.model import checkpoint
 from stance.model.calibration import Calibration
 
 TEXT = "  美方加税，是天大的笑话。\n\n中國\u200b的石磨很好，\u3000財政也好😀。\n美国的税，谁来付钱？ "
@@ -45,6 +50,93 @@ def test_offsets_are_exact(analyzer):
                 spans += 1
     assert spans > 0
     assert "".join(p.text for p in analysis.paragraphs).replace(" ", "") == TEXT.replace("\n", "").replace(" ", "")
+
+
+ANY_TEXT = st.text(alphabet="中國美石磨，。！“”ab１ \u3000\u200b\ufeff\r\n\t😀é", max_size=80)
+
+
+def check_offsets(analysis, text):
+    for p in analysis.paragraphs:
+        assert text[p.paragraph.start : p.paragraph.end] == p.text
+        for span in (span for device in p.devices for span in device.spans):
+            assert p.text[span.start : span.end] == span.text
+    assert [p.index for p in analysis.paragraphs] == list(range(len(analysis.paragraphs)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(text=ANY_TEXT, title=ANY_TEXT)
+def test_offsets_are_exact_in_any_text(analyzer, text, title):
+    (analysis,) = analyzer.analyze_many([Article.from_text(text, title=title)], ["美国"])
+    check_offsets(analysis, text)
+
+
+@settings(max_examples=40, deadline=None)
+@given(paragraphs=st.lists(ANY_TEXT, min_size=1, max_size=5))
+def test_offsets_are_exact_in_any_paragraphs(analyzer, paragraphs):
+    analysis = analyzer.analyze(Article.from_paragraphs(paragraphs), ["美国"])
+    assert [p.text for p in analysis.paragraphs] == paragraphs
+    check_offsets(analysis, "\n".join(paragraphs))
+
+
+def test_a_span_takes_in_what_cleaning_left_out_within_it(make_model):
+    """With thresholds of zero every device has one span, from the first character that is left to the last."""
+    model = make_model()
+    nothing = (0.0,) * 3
+    model.calibration = replace(Calibration.identity(3), device_thresholds=nothing, span_thresholds=nothing)
+    with torch.no_grad():
+        model.network.tags.bias[1::3] -= 50  # nothing begins within
+    found = Analyzer(model, EngineConfig(hardware="cpu")).analyze(
+        Article.from_paragraphs(["\u200b中\u200b國　的石磨 "]), ["美国"]
+    )
+    spans = [(device.device, span.start, span.end) for device in found.paragraphs[0].devices for span in device.spans]
+    assert spans == [("simile", 1, 8), ("metaphor", 1, 8), ("irony", 1, 8)]
+
+
+def test_further_columns_pass_through(analyzer):
+    extra = {"date": "2024-05-01", "model": "theirs", "nested": [{"a": None}]}
+    analysis = analyzer.analyze(Article(TEXT, id="x", extra=extra), ["美国"])
+    assert analysis.extra == extra
+    record = analysis.to_dict()
+    assert (record["date"], record["nested"]) == ("2024-05-01", [{"a": None}])
+    assert record["model"] == "tiny-bert@unsaved"
+
+
+def test_articles_stream_in_their_order(analyzer):
+    pulled = []
+
+    def source():
+        for n in range(3 * POOL):
+            pulled.append(n)
+            yield Article.from_paragraphs(["好" * (n % 7 + 1)] * (n % 3), id=str(n))
+
+    analyses = analyzer.analyze_many(source(), ["美国"])
+    assert pulled == []
+    for n, analysis in enumerate(analyses):
+        assert analysis.id == str(n)
+        assert [p.text for p in analysis.paragraphs] == ["好" * (n % 7 + 1)] * (n % 3)
+        assert len(pulled) - n <= POOL
+
+
+def test_a_saved_model_gives_the_same_labels(make_model, tmp_path):
+    model = make_model()
+    model.network.half().float()
+    checkpoint.save(model, tmp_path)
+    article = Article.from_paragraphs(PARAGRAPHS, title="石磨")
+    before = Analyzer(model, EngineConfig(hardware="cpu")).analyze(article, ["美国"])
+    for folder in (tmp_path, str(tmp_path)):
+        analyzer = Analyzer.load(folder, engine=EngineConfig(hardware="cpu"))
+        assert analyzer.analyze(article, ["美国"]) == before
+        assert analyzer.model_id == f"tiny-bert@{model.digest}" == before.model
+        assert analyzer.schema == model.schema
+
+
+@pytest.mark.parametrize("target", ["《》", "“”", "\u200b", "[CLS]", "(", "a.*", "😀", "中" * 500, "\\"])
+def test_odd_targets_are_judged_like_others(analyzer, target):
+    analysis = analyzer.analyze(Article.from_paragraphs(PARAGRAPHS), [target, "美国"])
+    assert analysis.targets == (target, "美国")
+    assert all([s.target for s in p.stances] == [target, "美国"] for p in analysis.paragraphs)
+    alone = analyzer.analyze(Article.from_paragraphs(PARAGRAPHS), ["美国"])
+    assert chances(analysis, "美国") == pytest.approx(chances(alone, "美国"), abs=2e-4)
 
 
 def test_given_paragraphs_come_out_one_for_one(analyzer):
