@@ -21,6 +21,9 @@ Floats = NDArray[np.float32]
 RELATIVE = 0.5
 """Where a device is reported but no token reaches its span threshold, tokens count from this share of the best on."""
 
+BRIDGE = 2
+"""Tokens below the threshold that a span may step over: one expression, read unevenly, is not several spans."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpanReading:
@@ -80,12 +83,22 @@ def _spans(piece: Piece, device: int, inside: Floats, begin: Floats, calibration
     if not len(inside):
         return
     threshold = min(calibration.span_thresholds[device], RELATIVE * float(inside.max()))
-    chosen = np.concatenate([[False], inside >= threshold, [False]])
+    chosen = np.concatenate([[False], _bridged(inside >= threshold), [False]])
     opens = np.flatnonzero(chosen[1:-1] & (~chosen[:-2] | (begin > inside / 2)))
     for i, first in enumerate(opens):
         gap = np.flatnonzero(~chosen[first + 1 :])[0] + first  # first token outside, from `first` on
         last = min(int(gap), int(opens[i + 1]) if i + 1 < len(opens) else int(gap))
         yield SpanReading(device, int(piece.starts[first]), int(piece.ends[last - 1]), float(inside[first:last].mean()))
+
+
+def _bridged(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The chosen tokens, with gaps of at most `BRIDGE` tokens between two of them filled."""
+    places = np.flatnonzero(chosen)
+    filled = chosen.copy()
+    for left, right in zip(places[:-1], places[1:], strict=True):
+        if right - left - 1 <= BRIDGE:
+            filled[left:right] = True
+    return filled
 
 
 def merge(
