@@ -93,9 +93,7 @@ def test_labels_and_scores_need_no_tensors(name):
 
 
 def test_no_module_imports_itself_in_a_circle():
-    graph = {
-        name: {module for module in imports(tree, types=False) if module in TREES} for name, tree in TREES.items()
-    }
+    graph = {name: {module for module in imports(tree, types=False) if module in TREES} for name, tree in TREES.items()}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

@@ -87,6 +87,10 @@ def test_best_threshold_lies_midway_between_equals():
     assert best_threshold(np.array([0.2, 0.8]), np.array([0, 1])) == pytest.approx(0.51, abs=0.02)
 
 
+def test_a_probability_at_the_threshold_counts():
+    assert best_threshold(np.array([0.95, 0.94]), np.array([1, 0])) == pytest.approx(0.95)
+
+
 def test_best_threshold_with_a_prior():
     two = np.array([0.9, 0.1]), np.array([1, 0])
     assert best_threshold(np.zeros(3), np.zeros(3, np.int64), prior=0.3) == pytest.approx(0.3)

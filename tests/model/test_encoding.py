@@ -91,6 +91,11 @@ def test_long_paragraphs_are_cut_behind_sentences(model):
     assert cut == [(0, 43), (43, 74)]  # behind the second sentence: three together are longer than 45 tokens
 
 
+def test_a_sentence_that_just_fits_is_not_cut_off(model):
+    windows = model.encoder.windows(Passage("", ("好" * 29 + "。" + "美" * 14 + "。" + "中" * 20,), ()))
+    assert [len(p.ids) for p in pieces_of(windows)] == [45, 20]
+
+
 def test_a_sentence_end_in_the_first_half_is_no_place_to_cut(model):
     windows = model.encoder.windows(Passage("", ("好。" + "美" * 60,), ()))
     assert [len(p.ids) for p in pieces_of(windows)] == [45, 17]

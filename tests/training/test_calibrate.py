@@ -10,13 +10,21 @@ from stance import InputError
 from stance.model.batch import collate
 from stance.model.calibration import best_threshold, fit_scale, fit_temperature
 from stance.model.encoding import Passage
+from stance.training import calibrate as module
 from stance.training.calibrate import calibrate
 from stance.training.examples import GoldSpan, LabelledArticle
 
 TARGETS = ("美国", "财政")
 NAMES = ("simile", "metaphor", "irony")
 ALL = frozenset(NAMES)
-PARAGRAPHS = ("美方加税，像山。", "财政是石磨。", "好", "中国的问题那样难，谁来付钱？", "天大的笑话。", "美国不好，财政好。")
+PARAGRAPHS = (
+    "美方加税，像山。",
+    "财政是石磨。",
+    "好",
+    "中国的问题那样难，谁来付钱？",
+    "天大的笑话。",
+    "美国不好，财政好。",
+)
 
 
 def labelled(count, seed=0):
@@ -66,13 +74,21 @@ def by_hand(model, articles):
                     stances.append(logits.stances[0, 2 * p + t].tolist())
                     stance.append(order[article.stances[p].get(target, "neutral")])
     column = np.array([d for d, _ in presence])
-    return column, np.array([x for _, x in presence]), np.array(present), np.array(stances), np.array(stance), token, token_inside
+    return (
+        column,
+        np.array([x for _, x in presence]),
+        np.array(present),
+        np.array(stances),
+        np.array(stance),
+        token,
+        token_inside,
+    )
 
 
 def test_the_fit_is_that_of_the_labels(model):
     articles = labelled(40)
     found = calibrate(model, articles)
-    column, logits, present, stances, stance, token, inside = by_hand(model, articles)
+    column, logits, present, stances, stance, *_ = by_hand(model, articles)
     assert found.stance_temperature == fit_temperature(stances, stance)
     shared = fit_scale(logits, present)
     scales = [fit_scale(logits[column == d], present[column == d], shared) for d in range(3)]
@@ -83,10 +99,24 @@ def test_the_fit_is_that_of_the_labels(model):
     prior = best_threshold(probabilities, present)
     expected = [best_threshold(probabilities[column == d], present[column == d], prior) for d in range(3)]
     assert found.device_thresholds == pytest.approx(expected, abs=0.011)
-    every, every_inside = (np.array([x for d in range(3) for x in values[d]]) for values in (token, inside))
-    prior = best_threshold(every, every_inside)
-    expected = [best_threshold(np.array(token[d]), np.array(inside[d]), prior) for d in range(3)]
-    assert found.span_thresholds == pytest.approx(expected, abs=0.011)
+
+
+def test_span_thresholds_are_fitted_where_the_device_is(model, monkeypatch):
+    """On the tokens of paragraphs that have the device: their probability of begin or inside, and their tags."""
+    asked = []
+
+    def remember(probabilities, labels, prior=None):
+        asked.append(sorted(zip(probabilities.round(4).tolist(), labels.tolist(), strict=True)))
+        return 0.1 * len(asked)
+
+    monkeypatch.setattr(module, "best_threshold", remember)
+    articles = labelled(40)
+    *_, token, inside = by_hand(model, articles)
+    assert module.calibrate(model, articles).span_thresholds == pytest.approx([0.6, 0.7, 0.8])
+    by_device = [sorted(zip(np.round(token[d], 4).tolist(), inside[d], strict=True)) for d in range(3)]
+    for found, expected in zip(asked[4:], [sorted(sum(by_device, [])), *by_device], strict=True):
+        assert [label for _, label in found].count(1) == [label for _, label in expected].count(1)
+        assert [p for p, _ in found] == pytest.approx([p for p, _ in expected], abs=2e-4)
 
 
 def test_what_is_not_labelled_does_not_count(model):

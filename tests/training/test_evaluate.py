@@ -13,7 +13,9 @@ from stance.training.examples import GoldSpan, LabelledArticle, write_labelled
 
 CPU = EngineConfig(hardware="cpu")
 ARTICLES = [
-    Article.from_paragraphs(("美方加税，像山。", "", "财政是石磨。" * 12), title="石磨", targets=("美国", "财政"), id="a"),
+    Article.from_paragraphs(
+        ("美方加税，像山。", "", "财政是石磨。" * 12), title="石磨", targets=("美国", "财政"), id="a"
+    ),
     Article.from_paragraphs(("中\u200b國的问题那样难，谁来付钱？", "天大的笑话。"), targets=("中国",), id="b"),
 ]
 
@@ -116,7 +118,9 @@ def test_articles_with_nothing_in_them(folder, own_labels, write):
 def test_no_articles(folder, tmp_path):
     path = tmp_path / "gold.jsonl"
     path.write_text("\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"gold\.jsonl: expected labelled articles, one JSON object a line; found none"):
+    with pytest.raises(
+        InputError, match=r"gold\.jsonl: expected labelled articles, one JSON object a line; found none"
+    ):
         evaluate(folder, path, CPU)
 
 
