@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,7 +96,7 @@ def _bridged(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The chosen tokens, with gaps of at most `BRIDGE` tokens between two of them filled."""
     places = np.flatnonzero(chosen)
     filled = chosen.copy()
-    for left, right in zip(places[:-1], places[1:], strict=True):
+    for left, right in pairwise(places):
         if right - left - 1 <= BRIDGE:
             filled[left:right] = True
     return filled

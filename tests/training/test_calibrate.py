@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -114,7 +115,7 @@ def test_span_thresholds_are_fitted_where_the_device_is(model, monkeypatch):
     *_, token, inside = by_hand(model, articles)
     assert module.calibrate(model, articles).span_thresholds == pytest.approx([0.6, 0.7, 0.8])
     by_device = [sorted(zip(np.round(token[d], 4).tolist(), inside[d], strict=True)) for d in range(3)]
-    for found, expected in zip(asked[4:], [sorted(sum(by_device, [])), *by_device], strict=True):
+    for found, expected in zip(asked[4:], [sorted(chain(*by_device)), *by_device], strict=True):
         assert [label for _, label in found].count(1) == [label for _, label in expected].count(1)
         assert [p for p, _ in found] == pytest.approx([p for p, _ in expected], abs=2e-4)
 
