@@ -95,7 +95,7 @@ def _spans(piece: Piece, device: int, inside: Floats, begin: Floats, calibration
 def _bridged(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The chosen tokens, with gaps of at most `BRIDGE` tokens between two of them filled."""
     places = np.flatnonzero(chosen)
-    filled = chosen.copy()
+    filled: NDArray[np.bool_] = chosen.copy()
     for left, right in pairwise(places):
         if right - left - 1 <= BRIDGE:
             filled[left:right] = True
