@@ -101,7 +101,8 @@ def test_no_module_imports_itself_in_a_circle():
 
 
 def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT.parent, capture_output=True, text=True, check=True).stdout.split()
 
 
 def test_the_whole_words_side_loads_without_torch():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,22 +83,12 @@ def _spans(piece: Piece, device: int, inside: Floats, begin: Floats, calibration
     if not len(inside):
         return
     threshold = min(calibration.span_thresholds[device], RELATIVE * float(inside.max()))
-    chosen = np.concatenate([[False], _bridged(inside >= threshold), [False]])
-    opens = np.flatnonzero(chosen[1:-1] & (~chosen[:-2] | (begin > inside / 2)))
-    for i, first in enumerate(opens):
-        gap = np.flatnonzero(~chosen[first + 1 :])[0] + first  # first token outside, from `first` on
-        last = min(int(gap), int(opens[i + 1]) if i + 1 < len(opens) else int(gap))
-        yield SpanReading(device, int(piece.starts[first]), int(piece.ends[last - 1]), float(inside[first:last].mean()))
-
-
-def _bridged(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The chosen tokens, with gaps of at most `BRIDGE` tokens between two of them filled."""
-    places = np.flatnonzero(chosen)
-    filled: NDArray[np.bool_] = chosen.copy()
-    for left, right in pairwise(places):
-        if right - left - 1 <= BRIDGE:
-            filled[left:right] = True
-    return filled
+    chosen = np.flatnonzero(inside >= threshold)
+    opens = (np.diff(chosen) > BRIDGE + 1) | (begin > inside / 2)[chosen[1:]]
+    for tokens in np.split(chosen, np.flatnonzero(opens) + 1):
+        first, last = int(tokens[0]), int(tokens[-1])
+        probability = float(inside[first : last + 1].mean())
+        yield SpanReading(device, int(piece.starts[first]), int(piece.ends[last]), probability)
 
 
 def merge(

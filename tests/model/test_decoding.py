@@ -55,6 +55,17 @@ def test_adjacent_spans_are_split_by_begin(read):
     assert read([0.8, 0.8, 0, 0, 0, 0, 0, 0], [0.7, 0.7, 0, 0, 0, 0, 0, 0]) == [("石", 0.8), ("磨", 0.8)]
 
 
+def test_a_span_steps_over_two_doubtful_tokens_and_no_more(read):
+    assert read([0.8, 0.2, 0.2, 0.8, 0, 0, 0, 0], [0] * 8) == [("石磨中国", 0.5)]
+    assert read([0.8, 0.2, 0.2, 0.2, 0.8, 0, 0, 0], [0] * 8) == [("石", 0.8), ("很", 0.8)]
+
+
+def test_a_span_neither_ends_nor_begins_with_a_doubtful_token(read):
+    """A token that begins a span closes the one before it at its last sure token; a doubtful one begins none."""
+    assert read([0.8, 0.2, 0.8, 0, 0, 0, 0, 0], [0.7, 0, 0.7, 0, 0, 0, 0, 0]) == [("石", 0.8), ("中", 0.8)]
+    assert read([0.8, 0.2, 0.8, 0, 0, 0, 0, 0], [0.7, 0.2, 0, 0, 0, 0, 0, 0]) == [("石磨中", 0.6)]
+
+
 def test_the_threshold_is_inclusive(read):
     assert read([0.75, 0.5, 0.25, 0, 0, 0, 0, 0], [0] * 8, threshold=0.5) == [("石磨", 0.625)]
 
