@@ -1,0 +1,11 @@
+"""The command line: each command parses, makes one call of the library, and writes the result.
+
+Data goes to standard output, messages to standard error. Exit codes: 0 all done, 1 done but rows were set
+aside, 2 wrong usage or an error. Whatever is slow to import is imported inside the command that needs it.
+One module a command or two; importing it adds its commands to `app`, in the order in which help lists them.
+"""
+
+from stance.cli import analyze, label, train  # noqa: F401 - importing them adds the commands
+from stance.cli.app import app, main
+
+__all__ = ["app", "main"]

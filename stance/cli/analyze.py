@@ -1,0 +1,82 @@
+"""`stance analyze`: one article in the terminal."""
+
+# ruff: noqa: PLC0415 - what is slow to import is imported inside the command that needs it
+
+from __future__ import annotations
+
+import sys
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stance.cli.app import (
+    Hardware,
+    HardwareOption,
+    IdField,
+    MaxCharacters,
+    Model,
+    Targets,
+    TextField,
+    TitleField,
+    View,
+    app,
+    load,
+)
+from stance.errors import InputError
+
+if TYPE_CHECKING:
+    from stance.formats import Fields, Limits
+    from stance.results import Article
+
+__all__ = ["analyze"]
+
+
+@app.command()
+def analyze(  # noqa: PLR0913 - one parameter for each option
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="Text, Markdown, HTML or JSON of one article; - for standard input.")
+    ],
+    *,
+    target: Targets = None,
+    view: Annotated[
+        View, typer.Option("--format", help="Coloured text, or JSON.", rich_help_panel="Output")
+    ] = View.text,
+    model: Model = None,
+    hardware: HardwareOption = Hardware.auto,
+    text_field: TextField = "text",
+    id_field: IdField = "id",
+    title_field: TitleField = "title",
+    max_characters: MaxCharacters = 2_000_000,
+) -> None:
+    """Show the stances and devices in one article."""
+    from stance.formats import Fields, Limits
+
+    fields = Fields(text=text_field, id=id_field, title=title_field)
+    article = _one_article(file, fields, Limits(max_characters=max_characters))
+    analysis = load(model, hardware).analyze(article, target)
+    if view is View.json:
+        from stance.terminal import printable_json
+
+        typer.echo(printable_json(analysis.to_dict()))
+    else:
+        from rich.console import Console
+
+        from stance.terminal import print_analysis
+
+        print_analysis(analysis, Console())
+
+
+def _one_article(file: str, fields: Fields, limits: Limits) -> Article:
+    from stance.formats import ArticleReader, Rejected, article_from_bytes
+
+    if file == "-":
+        data = sys.stdin.buffer.read(limits.max_row_bytes)
+        kind = "html" if data.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")) else "text"
+        return article_from_bytes(data, kind, id="stdin", where="standard input", limits=limits)
+    rows = list(islice(ArticleReader([file], fields=fields, limits=limits), 2))
+    if isinstance(rows[0], Rejected):
+        raise InputError(rows[0].message)
+    if len(rows) > 1:
+        raise InputError(f"{file}: expected one article, found more. Label them with `stance label {file} OUTPUT`.")
+    return rows[0].article

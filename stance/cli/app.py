@@ -1,0 +1,118 @@
+"""The application, and the options that several commands share."""
+
+# ruff: noqa: PLC0415 - what is slow to import is imported inside the command that needs it
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import stance
+from stance.errors import StanceError
+
+if TYPE_CHECKING:
+    from stance.analyzer import Analyzer
+
+__all__ = [
+    "Hardware",
+    "HardwareOption",
+    "IdField",
+    "MaxCharacters",
+    "Model",
+    "Targets",
+    "TextField",
+    "TitleField",
+    "View",
+    "app",
+    "load",
+    "main",
+    "say",
+]
+
+app = typer.Typer(
+    help="Stance and rhetorical devices, with exact spans, in Chinese news and commentary.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+class Hardware(str, Enum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class View(str, Enum):
+    """How a result is shown."""
+
+    text = "text"
+    json = "json"
+
+
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        "-t",
+        help="Target of stance; give it once for each. Default: found in the text.",
+        rich_help_panel="Input",
+    ),
+]
+TextField = Annotated[str, typer.Option(help="Field that holds the text.", rich_help_panel="Input")]
+IdField = Annotated[str, typer.Option(help="Field that holds the id.", rich_help_panel="Input")]
+TitleField = Annotated[str, typer.Option(help="Field that holds the title.", rich_help_panel="Input")]
+MaxCharacters = Annotated[int, typer.Option(min=1, help="Longest article, in characters.", rich_help_panel="Input")]
+Model = Annotated[
+    str | None, typer.Option("--model", "-m", help="Model folder. Default: the shipped model.", rich_help_panel="Model")
+]
+HardwareOption = Annotated[Hardware, typer.Option(help="Where to compute.", rich_help_panel="Hardware")]
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend end it with one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8")
+    try:
+        app()
+    except StanceError as error:
+        say(f"error: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say("stopped.")
+        sys.exit(130)
+
+
+def say(message: str) -> None:
+    """Write a message to standard error, whatever the terminal can show of it."""
+    from stance.terminal import printable
+
+    typer.echo(printable(message), err=True)
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if value:
+        typer.echo(f"stance {stance.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    pass
+
+
+def load(model: str | None, hardware: Hardware) -> Analyzer:
+    """The analyzer that the options name."""
+    return stance.Analyzer.load(model, engine=stance.EngineConfig(hardware=hardware.value))

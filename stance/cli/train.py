@@ -1,0 +1,81 @@
+"""`stance train` and `stance evaluate`."""
+
+# ruff: noqa: PLC0415 - what is slow to import is imported inside the command that needs it
+
+from __future__ import annotations
+
+import json
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated
+
+import typer
+
+from stance.cli.app import View, app
+
+__all__ = ["evaluate", "train"]
+
+
+@app.command()
+def train(  # noqa: PLR0913 - one parameter for each option
+    *,
+    data: Annotated[
+        list[Path], typer.Option(help="Labelled articles to learn from; once for each file.", rich_help_panel="Input")
+    ],
+    dev: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Labelled articles to calibrate on; once for each file. Default: a tenth of --data is held out.",
+            rich_help_panel="Input",
+        ),
+    ] = None,
+    auxiliary: Annotated[
+        list[Path] | None,
+        typer.Option(help="Further labelled articles, sampled; once for each file.", rich_help_panel="Input"),
+    ] = None,
+    auxiliary_share: Annotated[
+        float, typer.Option(min=0, help="Sampled auxiliary windows for each main window.", rich_help_panel="Input")
+    ] = 0.5,
+    encoder: Annotated[
+        str, typer.Option(help="Folder or hub id of the encoder to start from.", rich_help_panel="Model")
+    ],
+    output: Annotated[Path, typer.Option(help="Folder for the model.", rich_help_panel="Output")],
+    name: Annotated[str, typer.Option(help="Name of the model in results.", rich_help_panel="Output")] = "stance",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.", rich_help_panel="Model")] = 4,
+    rate: Annotated[float, typer.Option(help="Peak learning rate of the encoder.", rich_help_panel="Model")] = 2e-4,
+    seed: Annotated[int, typer.Option(help="Seed of all chance.", rich_help_panel="Model")] = 1,
+) -> None:
+    """Train a model."""
+    from stance.training.train import TrainConfig
+    from stance.training.train import train as train_model
+
+    train_model(
+        TrainConfig(
+            encoder=encoder,
+            data=tuple(map(str, data)),
+            dev=tuple(map(str, dev or ())),
+            auxiliary=tuple(map(str, auxiliary or ())),
+            auxiliary_share=auxiliary_share,
+            output=str(output),
+            name=name,
+            epochs=epochs,
+            rate=rate,
+            seed=seed,
+        )
+    )
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Labelled articles.")],
+    *,
+    view: Annotated[View, typer.Option("--format", help="Text, or JSON.", rich_help_panel="Output")] = View.text,
+) -> None:
+    """Measure a model on labelled articles."""
+    from stance.training.evaluate import evaluate as evaluate_model
+
+    report = evaluate_model(model, data)
+    if view is View.json:
+        typer.echo(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        typer.echo(report.to_text())
