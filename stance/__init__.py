@@ -4,7 +4,8 @@
     analyzer = stance.Analyzer.load()
     analysis = analyzer.analyze(stance.Article.from_text(text), targets=["美国", "中国"])
 
-Importing the package is light: `Analyzer` and `EngineConfig`, which need torch, are loaded on first use.
+Importing the package is light: `Analyzer` and `EngineConfig`, which need torch, `summarize` and `summarize_corpus`
+are loaded on first use.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from stance.schema import DEFAULT_SCHEMA, Label, LabelSchema
 if TYPE_CHECKING:
     from stance.analyzer import Analyzer
     from stance.engine import EngineConfig
+    from stance.summary import summarize, summarize_corpus
 
 __version__ = "0.1.0"
 
@@ -49,13 +51,20 @@ __all__ = [
     "Span",
     "StanceError",
     "StancePrediction",
+    "summarize",
+    "summarize_corpus",
 ]
 
-_LAZY = {"Analyzer": "stance.analyzer", "EngineConfig": "stance.engine"}
+_LAZY = {
+    "Analyzer": "stance.analyzer",
+    "EngineConfig": "stance.engine",
+    "summarize": "stance.summary",
+    "summarize_corpus": "stance.summary",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Load the names that need torch on first use (PEP 562)."""
+    """Load on first use what is slow to load (PEP 562)."""
     if name not in _LAZY:
         raise AttributeError(f"module 'stance' has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)

@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
+from stance import explain as explanation
+from stance import frames, hub
+from stance.columns import ColumnLabeller
 from stance.engine import Engine, EngineConfig
 from stance.errors import InputError, ModelError
+from stance.formats import Fields, Limits
 from stance.model import checkpoint
 from stance.model.encoding import Passage
 from stance.results import (
@@ -83,17 +88,60 @@ class Analyzer:
 
     def __init__(self, model: checkpoint.Model, engine: EngineConfig | None = None) -> None:
         self._model = model
+        self._folder: Path | None = None
         self.engine = Engine(model, engine)
 
     @classmethod
     def load(cls, model: str | Path | None = None, *, engine: EngineConfig | None = None) -> Analyzer:
-        """Load a model folder; without one, the model that comes with stance.
+        """Load a model.
+
+        Args:
+            model: a folder, or an id on the Hugging Face hub (`owner/name`, `owner/name@revision`); without it the
+                model that comes with stance.
+            engine: where and how to run.
 
         Raises:
-            ModelError: the folder is missing, incomplete or damaged.
+            ModelError: the folder is missing, incomplete or damaged, or the hub does not give the model.
             HardwareError: the hardware asked for is not there.
         """
-        return cls(checkpoint.load(shipped_model() if model is None else Path(model)), engine)
+        folder = shipped_model() if model is None else hub.local_folder(model)
+        analyzer = cls(checkpoint.load(folder), engine)
+        analyzer._folder = folder
+        return analyzer
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the model folder, with its card; `Analyzer.load` reads it. Raises OSError where it cannot be written."""
+        target = Path(folder)
+        if self._folder is None:
+            checkpoint.save(self._model, target)
+        elif target.resolve() != self._folder.resolve():
+            hub.copy_model(self._folder, target)
+        if not (target / "README.md").is_file():
+            hub.write_card(target)
+
+    def push_to_hub(
+        self, repository: str, *, private: bool | None = None, token: str | None = None, dry_run: bool = False
+    ) -> str:
+        """Upload the model to the Hugging Face hub, to be loaded by its id.
+
+        Args:
+            repository: id, `owner/name`; made where it does not exist.
+            private: whether a repository that is made is private; the owner's default where left out.
+            token: access token; else the one of `hf auth login` or `HF_TOKEN`.
+            dry_run: upload nothing, only see to it that what would be uploaded can be loaded again.
+
+        Returns:
+            The address of the commit; of a dry run, the names of the files.
+
+        Raises:
+            ModelError: the hub cannot be reached or refuses.
+        """
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            checkpoint.load(Path(folder))
+            if dry_run:
+                return ", ".join(sorted(path.name for path in Path(folder).iterdir()))
+            return hub.push(Path(folder), repository, private=private, token=token)
 
     @property
     def model_id(self) -> str:
@@ -104,6 +152,11 @@ class Analyzer:
     def schema(self) -> LabelSchema:
         """The labels that the model knows."""
         return self._model.schema
+
+    @property
+    def hardware(self) -> str:
+        """What the model runs on, and why."""
+        return self.engine.hardware.reason
 
     def analyze(self, article: Article, targets: Sequence[str] | None = None) -> ArticleAnalysis:
         """Label one article.
@@ -141,6 +194,67 @@ class Analyzer:
 
         for readings in self.engine.read(passages()):
             yield self._analysis(waiting.popleft(), readings)
+
+    def explain(
+        self, analysis: ArticleAnalysis, paragraph: int, label: str, target: str | None = None
+    ) -> explanation.Explanation:
+        """Which words of a paragraph carry a label: a deletion test, run as one stream of batches.
+
+        Args:
+            analysis: of the article, made by this model or another.
+            paragraph: index of the paragraph.
+            label: id of a device or of a stance.
+            target: of the stance.
+
+        Raises:
+            InputError: there is no such paragraph, or a stance without a target.
+            SchemaError: the model does not know the label.
+        """
+        return explanation.explain(self.engine, analysis, paragraph, label, target)
+
+    def label_frame(
+        self,
+        frame: Any,
+        *,
+        text: str = "text",
+        id: str = "id",
+        title: str = "title",
+        targets: Sequence[str] | None = None,
+    ) -> Any:
+        """Label the articles in a data frame, one a row.
+
+        Args:
+            frame: of pandas or polars, or an Arrow table.
+            text: column of the texts; a column `paragraphs` (lists of texts) counts before it.
+            id: column of the ids; where it is not there, the number of the row, from 0, serves.
+            title: column of the headlines, which need not be there.
+            targets: what to judge stances towards; else what the column `targets` lists, else what the text shows.
+
+        Returns:
+            A frame of the same library, one row a paragraph, with the columns of the Parquet output. A row that is no
+            article has one row of nulls, with the reason in `warnings`.
+
+        Raises:
+            InputError: not a frame, without the column of texts, or a target is blank.
+        """
+        articles = frames.articles_from_frame(frame, Fields(text=text, id=id, title=title))
+        analyses = (frames.with_reason(analysis) for analysis in self.analyze_many(articles, targets))
+        return frames.like(type(frame).__module__.partition(".")[0], frames.to_arrow(analyses))
+
+    def as_map_function(
+        self, targets: Sequence[str] | None = None, *, fields: Fields | None = None, limits: Limits | None = None
+    ) -> ColumnLabeller:
+        """A function for `datasets`: `dataset.map(analyzer.as_map_function(), batched=True)`.
+
+        Args:
+            targets: what to judge stances towards; else what the column `targets` lists, else what the text shows.
+            fields: names of the input's columns.
+            limits: what is too large for an article.
+
+        Returns:
+            A function from the columns of a batch to the columns that labels fill; see `stance.columns`.
+        """
+        return ColumnLabeller(self, targets=targets, fields=fields, limits=limits)
 
     def _analysis(self, prepared: _Prepared, readings: Sequence[ParagraphReading]) -> ArticleAnalysis:
         return ArticleAnalysis(

@@ -11,12 +11,15 @@ are checked when the objects are made, so that no later step can break them unse
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from stance.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    import pyarrow as pa
 
 __all__ = [
     "Article",
@@ -256,6 +259,23 @@ class ArticleAnalysis:
         }
         return own | {k: v for k, v in self.extra.items() if k not in own}
 
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """One dict a paragraph, with the columns of the Parquet output; see `stance.frames` for many articles."""
+        rows: list[dict[str, Any]] = _frames().to_dicts([self])
+        return rows
+
+    def to_arrow(self) -> pa.Table:
+        """An Arrow table, one row a paragraph."""
+        return _frames().to_arrow([self])
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame`, one row a paragraph. Raises InputError where pandas is not installed."""
+        return _frames().to_pandas([self])
+
+    def to_polars(self) -> Any:
+        """A `polars.DataFrame`, one row a paragraph. Raises InputError where polars is not installed."""
+        return _frames().to_polars([self])
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ArticleAnalysis:
         """The article written by `to_dict`. Raises InputError where it is not one."""
@@ -275,3 +295,8 @@ class ArticleAnalysis:
                 f"Expected an article labelled by stance (fields {', '.join(own)}); "
                 f"found a fault at {error!r} in article {data.get('id')!r}. Make the file with `stance label`."
             ) from error
+
+
+def _frames() -> Any:
+    """The module of data frames, on first use: it builds on this one, and pyarrow is slow to load."""
+    return import_module("stance.frames")

@@ -85,27 +85,39 @@ class LabelSchema:
         """The schema saved by `to_dict`. Raises SchemaError, naming `where`, for anything else."""
         try:
             return cls(
-                stances=tuple(Label(**label) for label in data["stances"]),
-                devices=tuple(Label(**label) for label in data["devices"]),
+                stances=tuple(_label(fields) for fields in data["stances"]),
+                devices=tuple(_label(fields) for fields in data["devices"]),
             )
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             fields = "id, chinese, english, definition, example"
             raise SchemaError(
                 f"{where}: expected lists 'stances' and 'devices' of labels with {fields}; found a fault at {error}."
             ) from error
 
     def save(self, path: Path) -> None:
-        """Write the schema as JSON."""
-        path.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        """Write the schema: `.yaml` with comments for people, anything else as JSON."""
+        if path.suffix.lower() in _YAML:
+            path.write_text(_commented(self), encoding="utf-8")
+        else:
+            path.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> LabelSchema:
-        """Read a schema from JSON. Raises SchemaError where the file is not one."""
+        """Read a schema from JSON or YAML. Raises SchemaError where the file is not one."""
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            data = _parse_yaml(text) if path.suffix.lower() in _YAML else json.loads(text)
         except (OSError, ValueError) as error:
-            raise SchemaError(f"{path}: expected a label schema in JSON; {error}.") from error
+            kind = "YAML" if path.suffix.lower() in _YAML else "JSON"
+            raise SchemaError(f"{path}: expected a label schema in {kind}; {error}.") from error
         return cls.from_dict(data, where=str(path))
+
+
+def _label(fields: Mapping[str, Any]) -> Label:
+    for name, value in fields.items():
+        if not isinstance(value, str):  # in YAML, no and 1 are no texts
+            raise TypeError(f"{name} must be text, found {value!r}; put it in quotes")
+    return Label(**fields)
 
 
 def _find(labels: tuple[Label, ...], id: str, kind: str) -> Label:
@@ -114,6 +126,50 @@ def _find(labels: tuple[Label, ...], id: str, kind: str) -> Label:
             return label
     known = ", ".join(label.id for label in labels)
     raise SchemaError(f"Unknown {kind} {id!r}: this schema knows {known}.")
+
+
+def _parse_yaml(text: str) -> Any:
+    """The value in a YAML text, of plain types only. Raises ValueError."""
+    import yaml  # noqa: PLC0415 - a tenth of a second, for a file that few have
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
+def _commented(schema: LabelSchema) -> str:
+    """The schema in YAML, with comments that say how to change it."""
+    lines = [_HEAD, "stances:"]
+    for kind, labels in (("", schema.stances), (_DEVICES, schema.devices)):
+        lines += [kind] * bool(kind)
+        for label in labels:
+            fields = asdict(label).items()
+            first, *rest = (f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields)
+            lines += [f"  - {first}", *(f"    {line}" for line in rest)]
+    return "\n".join(lines) + "\n"
+
+
+_YAML = (".yaml", ".yml")
+
+_HEAD = """\
+# A label scheme of stance. Change it, then train on your own labelled articles:
+#
+#     stance train --schema THIS-FILE --data labelled.jsonl --encoder FOLDER --output my-model
+#
+# The fields of a label:
+#   id          in files: small Latin letters, digits and _; never change it once there are labels
+#   chinese     the name that people read
+#   english     the same in English
+#   definition  one sentence: what counts, and what does not
+#   example     a sentence with the words that bear the label between 【 and 】
+
+# Stances: leave the three ids and their order as they are; names and definitions may be changed."""
+
+_DEVICES = """
+# Devices: add your own, leave out what you do not label. Each may have any number of spans in a paragraph,
+# and spans of different devices may overlap.
+devices:"""
 
 
 DEFAULT_SCHEMA = LabelSchema(

@@ -184,14 +184,16 @@ def _fitting(text: str, width: int) -> int:
     return len(text)
 
 
-def print_analysis(analysis: ArticleAnalysis, console: Console, schema: LabelSchema = DEFAULT_SCHEMA) -> None:
-    """Print title, targets, paragraphs with their spans and stances, and a summary."""
+def print_analysis(
+    analysis: ArticleAnalysis, console: Console, schema: LabelSchema = DEFAULT_SCHEMA, prose: str = ""
+) -> None:
+    """Print title, targets, paragraphs with their spans and stances, then `prose` on the article, and counts."""
     width = min(console.width, _WIDEST)
-    for line in _view(analysis, width, schema):
+    for line in _view(analysis, width, schema, prose):
         console.print(line, no_wrap=True, overflow="ignore", crop=False, highlight=False, soft_wrap=True)
 
 
-def _view(analysis: ArticleAnalysis, width: int, schema: LabelSchema) -> Iterator[Text]:
+def _view(analysis: ArticleAnalysis, width: int, schema: LabelSchema, prose: str) -> Iterator[Text]:
     title = printable(analysis.title or analysis.id)
     if title and all(paragraph.kind != "title" for paragraph in analysis.paragraphs):
         yield from break_lines(Text(title, "bold"), width)
@@ -204,6 +206,9 @@ def _view(analysis: ArticleAnalysis, width: int, schema: LabelSchema) -> Iterato
         yield Text()
         yield from _paragraph(paragraph, width, indent, schema)
     yield Text()
+    if prose:
+        yield from break_lines(Text(printable(prose)), width)
+        yield Text()
     yield from _summary(analysis, width, schema)
 
 

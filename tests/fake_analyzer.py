@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from stance import Article, ArticleAnalysis, DevicePrediction, Paragraph, ParagraphAnalysis, Span, StancePrediction
+from stance import (
+    DEFAULT_SCHEMA,
+    Article,
+    ArticleAnalysis,
+    DevicePrediction,
+    Paragraph,
+    ParagraphAnalysis,
+    Span,
+    StancePrediction,
+)
 
 METAPHOR = "石磨"
 PRAISE, BLAME = "称赞", "指责"
@@ -10,6 +19,9 @@ PRAISE, BLAME = "称赞", "指责"
 
 class FakeAnalyzer:
     """Each line is a paragraph; 石磨 is a metaphor; 称赞 and 指责 turn the stance to all targets."""
+
+    schema = DEFAULT_SCHEMA
+    hardware = "no hardware: fake"
 
     def __init__(self, model_id: str = "fake@0123abcd", before_article=lambda article: None) -> None:
         self.model_id = model_id

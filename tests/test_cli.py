@@ -185,6 +185,7 @@ def test_rows_set_aside_are_told_and_exit_with_1(run, tmp_path):
     lines = err.splitlines()
     assert lines[0].startswith("out.jsonl: 3 articles, 4 paragraphs in ")
     assert lines[1:] == [
+        "1 near-duplicate of earlier articles, marked duplicate_of.",
         "1 article with an id met before, now numbered (a#2).",
         "2 rows set aside, with reasons, in out.jsonl.rejected.jsonl.",
     ]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,8 @@ def test_the_public_names():
         "Span",
         "StanceError",
         "StancePrediction",
+        "summarize",
+        "summarize_corpus",
     ]
 
 
@@ -41,9 +44,11 @@ def test_every_public_name_is_there_and_described(name):
     assert name in {"DEFAULT_SCHEMA", getattr(value, "__name__", "")}
 
 
-def test_what_needs_torch_is_loaded_on_first_use():
+def test_what_is_slow_to_load_is_loaded_on_first_use():
     assert stance.Analyzer.__module__ == "stance.analyzer"
     assert stance.EngineConfig.__module__ == "stance.engine"
+    assert stance.summarize is import_module("stance.summary").summarize
+    assert stance.summarize_corpus is import_module("stance.summary").summarize_corpus
     with pytest.raises(AttributeError, match="module 'stance' has no attribute 'Analyser'"):
         stance.Analyser  # noqa: B018
 
@@ -58,6 +63,8 @@ def test_signatures_that_users_rely_on():
     assert parameters(stance.Analyzer.analyze_many) == ["self", "articles", "targets"]
     assert parameters(stance.Article.from_text) == ["text", "id", "title", "targets"]
     assert parameters(stance.Article.from_paragraphs) == ["paragraphs", "id", "title", "targets", "extra"]
+    assert parameters(stance.summarize) == ["analysis", "corpus", "schema"]
+    assert parameters(stance.summarize_corpus) == ["analyses", "by", "count_copies", "schema"]
     assert parameters(stance.EngineConfig) == ["hardware", "max_batch_tokens"]
 
 

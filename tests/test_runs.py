@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from fake_analyzer import FakeAnalyzer
 
-from stance import InputError, RunError, lock
+from stance import InputError, RunError
 from stance.formats import ArticleReader, Fields, Limits, Located, read_analyses
-from stance.runs import label
+from stance.runs import label, lock
 
 TESTS = Path(__file__).parent
 ROWS = 23
@@ -64,11 +64,16 @@ elif where == "ledger":
 hook = (lambda article: die()) if where == "article" else (lambda article: None)
 
 def run(output):
-    label([sys.argv[2]], output, FakeAnalyzer(before_article=hook), targets=["甲"], part_articles=int(sys.argv[6]))
+    near = float(sys.argv[7]) or None
+    options = {"targets": ["甲"], "part_articles": int(sys.argv[6]), "near_duplicates": near}
+    label([sys.argv[2]], output, FakeAnalyzer(before_article=hook), **options)
 
 if countdown >= 0:
     run(sys.argv[3])
-else:  # one child after the other, each killed one step later, until one runs through
+else:
+    from stance.duplicates import signature
+    signature("")  # what is slow to import is imported once
+    # one child after the other, each killed one step later, until one runs through
     for step in range(500):
         os.mkdir(f"{sys.argv[3]}/{step}")
         countdown = step
@@ -93,7 +98,7 @@ def news(tmp_path):
 
 
 def run(news, output, **options):
-    options = {"targets": ["甲"], "part_articles": 4, **options}
+    options = {"targets": ["甲"], "part_articles": 4, "near_duplicates": None, **options}
     analyzer = options.pop("analyzer", None) or FakeAnalyzer()
     return label([news], output, analyzer, **options)
 
@@ -110,7 +115,8 @@ def test_every_row_ends_up_in_exactly_one_file(tmp_path, news, name):
     assert (report.parts, report.resumed_parts, report.already_done) == (6, 0, False)
     labelled = list(read_analyses(tmp_path / name))
     assert [a.extra["n"] for a in labelled] == [n for n in range(1, ROWS + 1) if n not in BAD_LINES]
-    assert labelled == list(FakeAnalyzer().analyze_many([*articles_of(news)], ["甲"]))
+    expected = FakeAnalyzer().analyze_many(articles_of(news), ["甲"])
+    assert labelled == list(expected)
     rejected = [json.loads(line) for line in (tmp_path / f"{name}.rejected.jsonl").read_text().splitlines()]
     assert [(r["line"], r["id"]) for r in rejected] == [(5, "bad"), (12, ""), (13, "chrome")]
     assert all(r["file"] == str(news) for r in rejected)
@@ -146,7 +152,7 @@ def test_the_record_says_what_was_done(tmp_path, news):
     assert "python" in record["versions"]
 
 
-def broken_off(news, output, where, countdown, part_articles=4):
+def broken_off(news, output, where, countdown, part_articles=4, near_duplicates=0):
     command = [
         sys.executable,
         "-c",
@@ -157,6 +163,7 @@ def broken_off(news, output, where, countdown, part_articles=4):
         where,
         str(countdown),
         str(part_articles),
+        str(near_duplicates),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
@@ -192,15 +199,17 @@ def test_a_kill_at_any_point_changes_no_byte(tmp_path, news, where, countdown):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 @pytest.mark.parametrize("where", ["article", "fsync", "rename", "unlink", "ledger"])
 def test_a_kill_at_every_single_point(tmp_path, news, where):
-    run(news, tmp_path / "out.jsonl")
+    options = {"part_articles": 8, "near_duplicates": 0.3}
+    run(news, tmp_path / "out.jsonl", **options)
     expected = {k: v for k, v in files(tmp_path).items() if k != "news.jsonl"}
+    assert b'"duplicate_of": "n' in expected["out.jsonl"]
     (tmp_path / "killed").mkdir()
-    broken_off(news, tmp_path / "killed", where, -1, part_articles=8)
+    broken_off(news, tmp_path / "killed", where, -1, **options)
     folders = sorted((tmp_path / "killed").iterdir(), key=lambda folder: int(folder.name))
     assert 3 < len(folders) < 500
     assert files(folders[-1]) == expected
     for folder in folders[:-1]:
-        run(news, folder / "out.jsonl", part_articles=8)
+        run(news, folder / "out.jsonl", **options)
         assert files(folder) == expected
 
 

@@ -5,7 +5,15 @@ aside, 2 wrong usage or an error. Whatever is slow to import is imported inside 
 One module a command or two; importing it adds its commands to `app`, in the order in which help lists them.
 """
 
-from stance.cli import analyze, label, train  # noqa: F401 - importing them adds the commands
+from stance.cli import (  # noqa: F401 - importing them adds the commands
+    analyze,
+    annotation,
+    label,
+    report,
+    schema,
+    summarize,
+    train,
+)
 from stance.cli.app import app, main
 
 __all__ = ["app", "main"]

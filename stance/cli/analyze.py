@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,17 +20,27 @@ from stance.cli.app import (
     Targets,
     TextField,
     TitleField,
-    View,
     app,
     load,
 )
+from stance.cli.summarize import Language
 from stance.errors import InputError
 
 if TYPE_CHECKING:
     from stance.formats import Fields, Limits
-    from stance.results import Article
+    from stance.results import Article, ArticleAnalysis
+    from stance.schema import LabelSchema
 
 __all__ = ["analyze"]
+
+
+class ArticleView(str, Enum):
+    """How an article is shown."""
+
+    text = "text"
+    json = "json"
+    markdown = "markdown"
+    html = "html"
 
 
 @app.command()
@@ -40,8 +51,12 @@ def analyze(  # noqa: PLR0913 - one parameter for each option
     *,
     target: Targets = None,
     view: Annotated[
-        View, typer.Option("--format", help="Coloured text, or JSON.", rich_help_panel="Output")
-    ] = View.text,
+        ArticleView,
+        typer.Option("--format", help="Coloured text, JSON, or a page to read.", rich_help_panel="Output"),
+    ] = ArticleView.text,
+    language: Annotated[
+        Language, typer.Option(help="Of the summary and the pages.", rich_help_panel="Output")
+    ] = Language.zh,
     model: Model = None,
     hardware: HardwareOption = Hardware.auto,
     text_field: TextField = "text",
@@ -54,17 +69,31 @@ def analyze(  # noqa: PLR0913 - one parameter for each option
 
     fields = Fields(text=text_field, id=id_field, title=title_field)
     article = _one_article(file, fields, Limits(max_characters=max_characters))
-    analysis = load(model, hardware).analyze(article, target)
-    if view is View.json:
+    analyzer = load(model, hardware)
+    _show(analyzer.analyze(article, target), analyzer.schema, view, language.value)
+
+
+def _show(analysis: ArticleAnalysis, schema: LabelSchema, view: ArticleView, language: str) -> None:
+    if view is ArticleView.json:
         from stance.terminal import printable_json
 
         typer.echo(printable_json(analysis.to_dict()))
+    elif view is ArticleView.html:
+        from stance.report import article_page
+
+        typer.echo(article_page(analysis, language, schema), nl=False)
+    elif view is ArticleView.markdown:
+        from stance.report import article_markdown
+
+        typer.echo(article_markdown(analysis, language, schema), nl=False)
     else:
         from rich.console import Console
 
+        from stance.summary import summarize
         from stance.terminal import print_analysis
 
-        print_analysis(analysis, Console())
+        summary = summarize(analysis, schema=schema)
+        print_analysis(analysis, Console(), schema, summary.chinese if language == "zh" else summary.english)
 
 
 def _one_article(file: str, fields: Fields, limits: Limits) -> Article:

@@ -78,10 +78,11 @@ class ArticleReader:
             given = record.row.get(self.fields.id) if isinstance(record.row, dict) else None
             return Rejected(file, record.line, str(given or ""), str(error), excerpt(record.row))
         distinct = ids.distinct(article.id)
-        if distinct != article.id:
+        renamed = distinct != article.id
+        if renamed:
             self.duplicate_ids += 1
             article = replace(article, id=distinct)
-        return Located(file, record.line, article, before + record.position)
+        return Located(file, record.line, article, before + record.position, renamed)
 
 
 def read_articles(

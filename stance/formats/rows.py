@@ -18,7 +18,7 @@ from stance.results import Article
 
 __all__ = ["Fields", "Limits", "Located", "Rejected", "article_from_row", "excerpt"]
 
-_OUTPUT_NAMES = frozenset({"id", "title", "targets", "model", "paragraphs", "warnings"})
+_OUTPUT_NAMES = frozenset({"id", "title", "targets", "model", "paragraphs", "warnings", "duplicate_of"})
 _TARGET_SEPARATORS = re.compile(r"[;|；]")
 _EXCERPT_CHARACTERS = 2_000
 _KINDS_WITH_LINES = (".jsonl", ".ndjson", ".csv", ".tsv")
@@ -72,12 +72,14 @@ class Located:
         line: line or row in the file, from 1; None where the file is one article.
         article: the article.
         position: bytes of all input files, as they lie on disk, that were read by then.
+        renamed: its id was met before, and got a number (`a#2`).
     """
 
     file: str
     line: int | None
     article: Article
     position: int = 0
+    renamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 
-__all__ = ["Shape", "articles_from_rows", "paragraph_rows"]
+__all__ = ["Shape", "articles_from_rows", "label_columns", "paragraph_rows"]
 
 _ARTICLE = ("id", "title", "targets", "model", "warnings")
 _PARAGRAPH = ("index", "start", "end", "text", "kind", "stances", "devices")
@@ -77,6 +77,10 @@ class Shape:
             for stance in paragraph["stances"]:
                 self._add_stances(stance["probabilities"])
 
+    def add_text(self, name: str) -> None:
+        """Take note of a further column that every article has, and that holds a text or null."""
+        self.columns[name] = _Column({"str"}, present=self.articles)
+
     def merge(self, other: Shape) -> None:
         """Take note of all that another shape has seen."""
         self.articles += other.articles
@@ -103,19 +107,13 @@ class Shape:
 
     def schema(self) -> pa.Schema:
         """The Arrow schema."""
-        text, texts, number = pa.string(), pa.list_(pa.string()), pa.float64()
+        text, texts = pa.string(), pa.list_(pa.string())
         known = DEFAULT_SCHEMA.stance_ids
         order = known if set(self.stances) <= set(known) else self.stances
-        probabilities = pa.struct([(name, number) for name in order])
-        stance = pa.struct(
-            [("target", text), ("stance", text), ("probability", number), ("probabilities", probabilities)]
-        )
-        span = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("text", text), ("probability", number)])
-        device = pa.struct([("device", text), ("probability", number), ("spans", pa.list_(span))])
         article = zip(_ARTICLE, (text, text, texts, text, texts), strict=True)
         paragraph = zip(
             _PARAGRAPH,
-            (pa.int32(), pa.int64(), pa.int64(), text, text, pa.list_(stance), pa.list_(device)),
+            _paragraph_types(order),
             strict=True,
         )
         own = [pa.field(name, kind) for name, kind in chain(article, paragraph)]
@@ -135,6 +133,24 @@ class Shape:
                 marks[_SPARSE] = b"1"
             kind = pa.string() if is_json else kinds[next(iter(column.types), "str")]
             yield pa.field(unique, kind, metadata={_NAME: name.encode(), **marks})
+
+
+def _paragraph_types(stances: Iterable[str]) -> tuple[pa.DataType, ...]:
+    text, number = pa.string(), pa.float64()
+    probabilities = pa.struct([(name, number) for name in stances])
+    stance = pa.struct([("target", text), ("stance", text), ("probability", number), ("probabilities", probabilities)])
+    span = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("text", text), ("probability", number)])
+    device = pa.struct([("device", text), ("probability", number), ("spans", pa.list_(span))])
+    return pa.int32(), pa.int64(), pa.int64(), text, text, pa.list_(stance), pa.list_(device)
+
+
+def label_columns(stances: Iterable[str]) -> pa.Schema:
+    """The columns that labels fill in a table with a row an article: `ArticleAnalysis.to_dict` without its id."""
+    text, texts = pa.string(), pa.list_(pa.string())
+    paragraph = pa.struct(list(zip(_PARAGRAPH, _paragraph_types(stances), strict=True)))
+    return pa.schema(
+        [("title", text), ("targets", texts), ("model", text), ("paragraphs", pa.list_(paragraph)), ("warnings", texts)]
+    )
 
 
 def paragraph_rows(analysis: Mapping[str, Any], schema: pa.Schema) -> Iterator[dict[str, Any]]:

@@ -58,8 +58,12 @@ class CorpusSummary:
     columns: set[str] = field(default_factory=set)
     _scale: tuple[NDArray[Any], NDArray[Any]] | None = field(default=None, repr=False, compare=False)
 
-    def add(self, analysis: ArticleAnalysis) -> None:
-        """Count one more article. Raises SchemaError where it names a label that the schema does not know."""
+    def add(self, analysis: ArticleAnalysis) -> Tally:
+        """Count one more article, and give its own counts.
+
+        Raises:
+            SchemaError: it names a label that the schema does not know.
+        """
         self._scale = None
         self.columns.update(analysis.extra)
         tally = Tally.of(analysis, self.schema)
@@ -67,10 +71,11 @@ class CorpusSummary:
         original = str(analysis.extra.get("duplicate_of") or "")
         if original and original != analysis.id and not self.count_copies:
             self.copies.hold(original, Printing(analysis.id, groups, tally))
-            return
+            return tally
         self.copies.originals.add(analysis.id)
         for group in groups:
             self.tallies.setdefault(group, Tally()).add(tally)
+        return tally
 
     def __add__(self, other: CorpusSummary) -> CorpusSummary:
         """The summary of both, which must be made in the same way."""

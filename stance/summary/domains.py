@@ -6,7 +6,7 @@ The words stand in `domains.txt` beside this module, to be read and mended by ha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,7 @@ class Metaphor:
     word: str
 
 
+@lru_cache(maxsize=1 << 16)  # metaphors come again and again
 def read_metaphor(text: str) -> Metaphor:
     """Find the domain of a metaphor, given the words that bear it, in simplified or traditional characters.
 

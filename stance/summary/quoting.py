@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["book_title", "escaped", "printable", "quotable"]
+__all__ = ["book_title", "escaped", "escaped_part", "printable", "quotable", "visible"]
 
 _UNPRINTABLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
@@ -14,13 +14,22 @@ _SIGNS = re.compile(
     r"|^[#+\-=]|(?P<number>^\d{1,9})(?P<mark>[.)])"  # headings, lists, formulas
     r"|:(?=\S)|(?<=www)\."  # addresses that are made into links
 )
+_SPACE = re.compile(r"\s")
 _QUOTES = re.compile('[“”‘’「」『』"《》]')
+
+
+def visible(text: str) -> str:
+    """The text, with what shows nothing or turns the reading direction written out as a code point; space stays."""
+    if text.isprintable():  # most texts, told fast
+        return text
+    return "".join(
+        f"<U+{ord(c):04X}>" if unicodedata.category(c) in _UNPRINTABLE and c not in "\t\n\r" else c for c in text
+    )
 
 
 def printable(text: str) -> str:
     """The text on one line, with what shows nothing or turns the reading direction written out as a code point."""
-    shown = (f"<U+{ord(c):04X}>" if unicodedata.category(c) in _UNPRINTABLE else c for c in " ".join(text.split()))
-    return "".join(shown)
+    return visible(" ".join(text.split()))
 
 
 def quotable(text: str, longest: int) -> str | None:
@@ -41,7 +50,16 @@ def book_title(title: str) -> str:
 
 def escaped(text: str) -> str:
     """The text as Markdown that shows it and nothing else: no markup, HTML, link, table border or formula."""
-    signs = _SIGNS.sub(_escape, printable(text))
+    return _escaped(printable(text))
+
+
+def escaped_part(text: str) -> str:
+    """The same for a part of a paragraph, with the white space at its ends."""
+    return _escaped(visible(_SPACE.sub(" ", text)))
+
+
+def _escaped(text: str) -> str:
+    signs = _SIGNS.sub(_escape, text)
     return "".join(_ENTITIES.get(character, character) for character in signs)
 
 

@@ -55,6 +55,12 @@ def _short(value: Any) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages on which labels may depend."""
-    packages = ("torch", "transformers", "tokenizers", "pyarrow", "jieba")
-    installed = {d.metadata["Name"].lower(): d.version for d in metadata.distributions()}
-    return {"python": platform.python_version()} | {name: installed[name] for name in packages if name in installed}
+    packages = ("torch", "transformers", "tokenizers", "pyarrow", "jieba", "datasketch")
+    return {"python": platform.python_version()} | {name: found for name in packages if (found := _version(name))}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""

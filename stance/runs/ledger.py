@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from stance.errors import RunError
 from stance.formats.atomic import atomic_file, sync_folder
 from stance.formats.write import json_line
-from stance.lock import disk_errors
-from stance.parts import LabelledPart, Part
+from stance.runs.lock import disk_errors
+from stance.runs.parts import LabelledPart, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ledger", "RunPaths"]
 
-_OUR_PARTS = re.compile(r"(part-\d+(\.rejected)?\.jsonl|ledger\.jsonl)(\.stance\.tmp)?")
+_OUR_PARTS = re.compile(r"(part-\d+(\.rejected)?\.jsonl|part-\d+\.signatures|ledger\.jsonl|signatures)(\.stance\.tmp)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +79,26 @@ class Ledger:
     def _read(self) -> None:
         data = self._path.read_bytes() if self._path.is_file() else b""
         for line in data.splitlines(keepends=True):
-            try:
-                record = json.loads(line) if line.endswith(b"\n") else None
-            except ValueError:
-                record = None
+            record = _record_in(line)
             if record is None:  # a kill while the line was written
                 return
             if self.settings is None:
                 self.settings = record["settings"]
-            elif not self._is_whole(part := Part(**record)):
+            elif (part := _part_from(record)) is None or not self._is_whole(part):
                 return
             else:
                 self.parts.append(part)
             self._whole_bytes += len(line)
 
     def _is_whole(self, part: Part) -> bool:
-        files = (self.labels(part.number), part.labels_digest), (self.rejected(part.number), part.rejected_digest)
+        digests = part.labels_digest, part.rejected_digest, part.signatures_digest
+        files = zip(self.files(part.number), digests, strict=True)
         return all(path.is_file() and _digest_of(path) == digest for path, digest in files)
 
-    def labels(self, number: int) -> Path:
-        """File of a part's labelled articles."""
-        return self.folder / f"part-{number:06}.jsonl"
-
-    def rejected(self, number: int) -> Path:
-        """File of a part's rows that were set aside."""
-        return self.folder / f"part-{number:06}.rejected.jsonl"
+    def files(self, number: int) -> tuple[Path, Path, Path]:
+        """Files of a part: its labelled articles, its rows that were set aside, and its articles' signatures."""
+        name = f"part-{number:06}"
+        return self.folder / f"{name}.jsonl", self.folder / f"{name}.rejected.jsonl", self.folder / f"{name}.signatures"
 
     def begin(self, settings: Mapping[str, Any]) -> None:
         """Start a new run in the folder. Raises RunError where it holds files that are not ours."""
@@ -120,14 +115,12 @@ class Ledger:
         self.settings, self.parts = dict(settings), []
 
     def add(self, labelled: LabelledPart) -> None:
-        """Put a part's two files on disk, then list it."""
+        """Put a part's three files on disk, then list it."""
         part = labelled.part
         line = json_line(asdict(part))
+        contents = labelled.labels, labelled.rejected, labelled.signatures
         with disk_errors(self.folder):
-            for path, data in (
-                (self.labels(part.number), labelled.labels),
-                (self.rejected(part.number), labelled.rejected),
-            ):
+            for path, data in zip(self.files(part.number), contents, strict=True):
                 with atomic_file(path) as file:
                     file.write(data)
             with self._path.open("r+b") as file:
@@ -142,8 +135,14 @@ class Ledger:
     def lines(self, *, rejected: bool = False) -> Iterator[bytes]:
         """The lines of all parts, in order."""
         for part in self.parts:
-            with (self.rejected if rejected else self.labels)(part.number).open("rb") as file:
+            labels, set_aside, _ = self.files(part.number)
+            with (set_aside if rejected else labels).open("rb") as file:
                 yield from file
+
+    def signatures(self) -> Iterator[bytes]:
+        """The signatures of each part, in order."""
+        for part in self.parts:
+            yield self.files(part.number)[2].read_bytes()
 
     def remove(self) -> None:
         """Delete our files and the folder, unless something else is in it. The ledger goes first: it rules."""
@@ -156,6 +155,22 @@ class Ledger:
                 if not any(self.folder.iterdir()):
                     self.folder.rmdir()
         self.settings, self.parts = None, []
+
+
+def _record_in(line: bytes) -> dict[str, Any] | None:
+    try:
+        record: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return record
+
+
+def _part_from(record: Mapping[str, Any]) -> Part | None:
+    """The part of a line; None where another version of stance, with other fields, wrote it."""
+    try:
+        return Part(**record)
+    except TypeError:
+        return None
 
 
 def _digest_of(path: Path) -> str:

@@ -1,0 +1,53 @@
+"""`stance new-schema`: a label scheme to begin with."""
+
+# ruff: noqa: PLC0415 - what is slow to import is imported inside the command that needs it
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stance.cli.app import app, say
+from stance.errors import InputError
+
+if TYPE_CHECKING:
+    from stance.schema import LabelSchema
+
+__all__ = ["SchemaOption", "new_schema", "schema_of"]
+
+SchemaOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Label scheme: a file of `stance new-schema`, or a model's schema.json. Default: the shipped scheme.",
+        rich_help_panel="Model",
+    ),
+]
+
+
+@app.command("new-schema")
+def new_schema(
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write: .yaml.")],
+    *,
+    device: Annotated[
+        list[str] | None, typer.Option(help="Device to begin with; once for each. Default: all of the shipped scheme.")
+    ] = None,
+) -> None:
+    """Write a commented label scheme to change: ids, names, definitions, examples."""
+    from stance.schema import DEFAULT_SCHEMA, LabelSchema
+
+    if output.suffix.lower() not in (".yaml", ".yml"):
+        raise InputError(f"{output}: expected a name that ends in .yaml.")
+    if output.exists():
+        raise InputError(f"{output}: there is such a file already. Name another, so that your changes are not lost.")
+    chosen = DEFAULT_SCHEMA.devices if not device else tuple(map(DEFAULT_SCHEMA.device, dict.fromkeys(device)))
+    LabelSchema(DEFAULT_SCHEMA.stances, chosen).save(output)
+    say(f"{output}: {len(chosen)} devices. Change it, then: stance train --schema {output} …")
+
+
+def schema_of(path: Path | None) -> LabelSchema:
+    """The scheme that the option names."""
+    from stance.schema import DEFAULT_SCHEMA, LabelSchema
+
+    return DEFAULT_SCHEMA if path is None else LabelSchema.load(path)

@@ -1,0 +1,53 @@
+"""Attention as two matrix products.
+
+torch's fused attention (SDPA) never writes the scores of all token pairs down, which pays on GPUs and for long
+sequences. On a CPU, for windows of a few hundred tokens in bfloat16, the products alone are twice as fast
+(docs/performance.md).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["use_matmul_attention"]
+
+_NAME = "stance_matmul"
+
+
+def use_matmul_attention(network: nn.Module) -> bool:
+    """Let the network's encoder attend by matrix products where no gradient is asked for; returns whether it will.
+
+    Training is left as it was. Encoders that cannot change their attention are left alone.
+    """
+    encoder = getattr(network, "encoder", None)
+    if not isinstance(encoder, PreTrainedModel) or encoder.config._attn_implementation != "sdpa":
+        return False
+    AttentionInterface.register(_NAME, _attend)
+    AttentionMaskInterface.register(_NAME, sdpa_mask)
+    encoder.set_attn_implementation(_NAME)
+    return True
+
+
+def _attend(  # noqa: PLR0913, PLR0917 - transformers calls it so
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Queries, keys, values (B, H, T, C) and a boolean mask (B, 1, T, T) → (B, T, H, C)."""
+    if torch.is_grad_enabled() or attention_mask is None or attention_mask.dtype != torch.bool:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    scores = torch.matmul(query * scale, key.transpose(-1, -2)).masked_fill_(~attention_mask, -torch.inf)
+    return torch.matmul(scores.softmax(-1), value).transpose(1, 2).contiguous(), None
