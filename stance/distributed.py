@@ -62,6 +62,7 @@ class RayEngine:
         parts.context.execution_options.preserve_order = True
         parts.context.target_max_block_size = 1  # a part a block: blocks are what actors are handed
         parts.context.enable_progress_bars = False
+        parts.context.raise_original_map_exception = True
         # without a share of a CPU, so that reading needs no core that an actor could have, and stays a task of its own
         parts = parts.map_batches(_cut, fn_kwargs={"job": job}, batch_size=1, num_cpus=0, label_selector=here)
         labelled = parts.map_batches(
@@ -140,7 +141,7 @@ def _rows(dataset: ray.data.Dataset) -> Iterator[Mapping[str, Any]]:
     try:
         yield from dataset.iter_rows()
     except ray.exceptions.RayError as error:
-        cause = str(error.__cause__ or error).strip().splitlines()[-1]
+        cause = str(getattr(error, "cause", error)).strip().rpartition("\n")[2]
         raise RunError(
             f"Ray: expected all parts to be labelled; an actor or the cluster failed: {cause}. Mend that and run the "
             "same command again: finished parts are kept."

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stance.errors import ModelError
-from stance.schema import LabelSchema
+from stance.schema import LabelSchema, as_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,19 +109,10 @@ def model_card(folder: Path) -> str:
         raise ModelError(f"{folder}: expected a model folder with stance.json. Pass one that `stance train` made.")
     schema = LabelSchema.load(folder / "schema.json")
     training = _json(folder / "train.json") or {}
-    parts = [_HEAD.format(name=about["name"], weights=about["weights"]), _labels(schema)]
+    parts = [_HEAD.format(name=about["name"], weights=about["weights"]), as_markdown(schema)]
     parts += _figures(_json(folder / "metrics.json"))
     parts += _training(training)
     return "\n\n".join([*parts, _LIMITS]) + "\n"
-
-
-def _labels(schema: LabelSchema) -> str:
-    rows = [
-        f"| {kind} | `{label.id}` | {label.chinese} | {label.definition} | {label.example} |"
-        for kind, labels in (("stance", schema.stances), ("device", schema.devices))
-        for label in labels
-    ]
-    return "\n".join(["## Labels", "", "| | id | 名称 | 定义 | 例 |", "|---|---|---|---|---|", *rows])
 
 
 def _figures(metrics: dict[str, Any] | None) -> Iterator[str]:

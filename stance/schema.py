@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["ABSENT", "DEFAULT_SCHEMA", "Label", "LabelSchema"]
+__all__ = ["ABSENT", "DEFAULT_SCHEMA", "Label", "LabelSchema", "as_markdown"]
 
 ABSENT = "absent"
 """Fourth class inside the model: the paragraph does not speak of the target. Shown to users as neutral."""
@@ -148,6 +148,18 @@ def _commented(schema: LabelSchema) -> str:
             first, *rest = (f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in fields)
             lines += [f"  - {first}", *(f"    {line}" for line in rest)]
     return "\n".join(lines) + "\n"
+
+
+def as_markdown(schema: LabelSchema) -> str:
+    """The labels with their definitions and examples, as two tables."""
+    parts = []
+    for title, labels in (("Stances 立场", schema.stances), ("Devices 修辞", schema.devices)):
+        rows = (
+            f"| `{label.id}` | {label.chinese} {label.english} | {label.definition} | {label.example} |"
+            for label in labels
+        )
+        parts.append("\n".join([f"## {title}", "", "| id | 名称 | 定义 | 例 |", "|---|---|---|---|", *rows]))
+    return "\n\n".join(parts)
 
 
 _YAML = (".yaml", ".yml")

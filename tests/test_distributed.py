@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from functools import partial
 
 import pytest
@@ -10,6 +12,7 @@ from fake_analyzer import FakeAnalyzer
 
 from stance import RunError
 from stance.columns import ColumnLabeller
+from stance.distributed import RayEngine, label_dataset
 from stance.formats import Fields
 from stance.runs import label
 
@@ -48,7 +51,12 @@ class Counting(FakeAnalyzer):
 def ray():
     ray = pytest.importorskip("ray")
     ray.init(
-        num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level=40, object_store_memory=100_000_000
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=40,
+        object_store_memory=100_000_000,
+        runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}},
     )
     yield ray
     ray.shutdown()
@@ -74,8 +82,6 @@ def run(news, output, **options):
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.parquet"])
 def test_ray_writes_the_same_bytes(ray, tmp_path, news, name):
-    from stance.distributed import RayEngine
-
     (tmp_path / "local").mkdir()
     (tmp_path / "ray").mkdir()
     local = run(news, tmp_path / "local" / name)
@@ -90,8 +96,6 @@ def test_ray_writes_the_same_bytes(ray, tmp_path, news, name):
 
 
 def test_a_broken_off_run_goes_on_with_ray_and_loads_the_model_once_an_actor(ray, tmp_path, news):
-    from stance.distributed import RayEngine
-
     (tmp_path / "ray").mkdir()
     output = tmp_path / "ray" / "out.jsonl"
     with pytest.raises(RunError, match=r"the GPU fell off at n14.*finished parts are kept"):
@@ -110,8 +114,6 @@ def test_a_broken_off_run_goes_on_with_ray_and_loads_the_model_once_an_actor(ray
 
 
 def test_input_that_changed_is_not_mixed(ray, tmp_path, news):
-    from stance.distributed import RayEngine
-
     (tmp_path / "ray").mkdir()
     output = tmp_path / "ray" / "out.jsonl"
     with pytest.raises(RunError):
@@ -123,8 +125,6 @@ def test_input_that_changed_is_not_mixed(ray, tmp_path, news):
 
 
 def test_a_dataset_gets_columns_of_labels_and_goes_on_from_a_folder(ray, tmp_path):
-    from stance.distributed import label_dataset
-
     rows = [{"no": n, "body": f"第{n}篇称赞石磨。\n指责它。" if n != 3 else None} for n in range(12)]
     (tmp_path / "count").mkdir()
     options = {"fields": Fields(text="body", id="no"), "targets": ["甲"]}

@@ -303,6 +303,15 @@ def test_archives_cut_short_or_too_large_say_that_the_rest_is_missing(tmp_path, 
     assert "more than 500,000 bytes" in rejected.reason
 
 
+def test_a_table_that_unpacks_to_too_much_is_not_read(tmp_path):
+    path = tmp_path / "bomb.parquet"
+    pq.write_table(pa.table({"text": ["文" * 100_000] * 40}), path, use_dictionary=False, compression="zstd")
+    assert path.stat().st_size < 100_000
+    [rejected] = read(path, limits=Limits(max_decompressed_bytes=1_000_000))
+    assert "more than 1,000,000; nothing in it was read. Split it, or raise --max-decompressed" in rejected.reason
+    assert len(read(path)) == 40
+
+
 def test_csv_rows_at_fault(tmp_path):
     path = tmp_path / "n.csv"
     path.write_text('id,text\na,文\nb,文,多\n"c"x,文\nd\ne,"never closed\nf,文\n', encoding="utf-8")

@@ -34,6 +34,8 @@ MAY_IMPORT = {
     "stance.results": ("stance.errors",),
     "stance.text": ("stance.errors", "stance.results", "stance.text"),
     "stance.formats": ("stance.errors", "stance.results", "stance.schema", "stance.text", "stance.formats"),
+    "stance.duplicates": (),
+    "stance.columns": ("stance.errors", "stance.results", "stance.formats", "stance.runs.parts"),
     "stance.model": ("stance.errors", "stance.schema", "stance.text", "stance.model"),
     "stance.engine": ("stance.errors", "stance.model", "stance.engine"),
     "stance.analyzer": (

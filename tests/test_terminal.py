@@ -235,7 +235,7 @@ def test_prose_stands_under_the_text_and_above_the_counts():
     at = lines.index("全文共两段，全文共两段，全文共")
     assert lines[at - 1] == ""
     assert "".join(lines[at : at + 3]) == "全文共两段，" * 5 + "<U+001B>[2J。"
-    assert any("device spans" in line for line in lines[at + 3 :])
+    assert any("device span" in line for line in lines[at + 3 :])
     assert all(cell_len(line) <= 30 for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""`stance new-schema`: a label scheme to begin with."""
+"""`stance labels` and `stance new-schema`: the label scheme, and one to begin with."""
 
 # ruff: noqa: PLC0415 - what is slow to import is imported inside the command that needs it
 
@@ -15,7 +15,7 @@ from stance.errors import InputError
 if TYPE_CHECKING:
     from stance.schema import LabelSchema
 
-__all__ = ["SchemaOption", "new_schema", "schema_of"]
+__all__ = ["SchemaOption", "labels", "new_schema", "schema_of"]
 
 SchemaOption = Annotated[
     Path | None,
@@ -44,6 +44,14 @@ def new_schema(
     chosen = DEFAULT_SCHEMA.devices if not device else tuple(map(DEFAULT_SCHEMA.device, dict.fromkeys(device)))
     LabelSchema(DEFAULT_SCHEMA.stances, chosen).save(output)
     say(f"{output}: {len(chosen)} devices. Change it, then: stance train --schema {output} …")
+
+
+@app.command()
+def labels(*, schema: SchemaOption = None) -> None:
+    """Show the labels with their definitions and examples, in Markdown."""
+    from stance.schema import as_markdown
+
+    typer.echo(as_markdown(schema_of(schema)))
 
 
 def schema_of(path: Path | None) -> LabelSchema:

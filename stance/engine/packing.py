@@ -7,8 +7,8 @@ rows that all have the window's text, and no label changes.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,6 @@ from stance.model.encoding import BLOCK, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from numpy.typing import NDArray
 
     from stance.model.decoding import ParagraphReading
 
@@ -28,6 +26,9 @@ MULTIPLE = 8
 
 BLOCK_TOKENS = 512
 """Tokens of target blocks in a row, at most: fewer repeat the text too often, more cost too much attention."""
+
+_NOT_PER_TOKEN = {"pieces", "places", "pair_slots", "pair_targets", "pair_places", "named"}
+"""Fields of a window that have no entry for each of its tokens."""
 
 
 def deal_out(window: Window, room: int = BLOCK_TOKENS) -> list[Window]:
@@ -49,21 +50,16 @@ def _row(window: Window, text: int, first: int, stop: int) -> Window:
     """The window's text and its blocks `[first, stop)`."""
     begin = int(window.pair_places[first])
     end = int(window.pair_places[stop]) if stop < len(window.pair_places) else len(window)
-
-    def kept(values: NDArray[np.int32]) -> NDArray[np.int32]:
-        return np.concatenate([values[:text], values[begin:end]])
-
+    kept: dict[str, Any] = {
+        f.name: np.concatenate([getattr(window, f.name)[:text], getattr(window, f.name)[begin:end]])
+        for f in fields(window)
+        if f.name not in _NOT_PER_TOKEN
+    }
+    kept["blocks"][text:] -= first
     targets, own = np.unique(window.pair_targets[first:stop], return_inverse=True)
-    blocks = kept(window.blocks)
-    blocks[text:] -= first
     return replace(
         window,
-        ids=kept(window.ids),
-        words=kept(window.words),
-        positions=kept(window.positions),
-        segments=kept(window.segments),
-        slots=kept(window.slots),
-        blocks=blocks,
+        **kept,
         pair_slots=window.pair_slots[first:stop],
         pair_targets=own.astype(np.int32),
         pair_places=window.pair_places[first:stop] - (begin - text),

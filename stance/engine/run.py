@@ -152,8 +152,8 @@ class Engine:
         device = self.hardware.devices[replica]
         bf16 = self.hardware.dtype is torch.bfloat16
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            logits = self._networks[replica](batch.to(device, non_blocking=True))
-            probabilities = Probabilities.of(logits, self.model.calibration)
+            sent = batch.to(device, non_blocking=True)
+            probabilities = Probabilities.of(self._networks[replica](sent), self.model.calibration)
             # copied behind the computation in its stream: `.cpu()` would wait for batches queued meanwhile
             found = [getattr(probabilities, f.name).to("cpu", non_blocking=True) for f in fields(probabilities)]
         arrived = None

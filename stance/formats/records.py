@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Record", "article_from_bytes", "records"]
 
 _ROWS_A_BATCH = 64
+_RAISE = "Split it, or raise --max-decompressed-bytes."
 
 
 class Record(NamedTuple):
@@ -210,10 +211,16 @@ def _without_place(message: str, place: str) -> str:
     return message.removeprefix(f"{place}: ")
 
 
-def _parquet(source: Source, _: Limits) -> Iterator[Record]:
+def _parquet(source: Source, limits: Limits) -> Iterator[Record]:
     number = 0
+    limit = limits.max_decompressed_bytes
     try:
         with pq.ParquetFile(source.path) as file:
+            unpacked = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+            if unpacked > limit:
+                fault = f"the file unpacks to {unpacked:,} bytes, more than {limit:,}; nothing in it was read. {_RAISE}"
+                yield Record(None, None, source.size, fault)
+                return
             total = max(file.metadata.num_rows, 1)
             for batch in file.iter_batches(batch_size=_ROWS_A_BATCH):
                 for row in batch.to_pylist():

@@ -44,7 +44,7 @@ class Limits:
 
     Attributes:
         max_characters: code points of text in an article.
-        max_decompressed_bytes: bytes that one .gz or .zst file may unpack to.
+        max_decompressed_bytes: bytes that one .gz, .zst or Parquet file may unpack to.
         max_json_bytes: bytes of a .json file, which is read whole (.jsonl files are not).
     """
 

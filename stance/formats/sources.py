@@ -205,7 +205,8 @@ class SourceBytes(io.RawIOBase):
         self._position = self._file.tell()
         if self._source.compression and self._count > self._limit:
             raise InputError(
-                f"the file unpacks to more than {self._limit:,} bytes; what follows in it was not read. Split it."
+                f"the file unpacks to more than {self._limit:,} bytes; what follows in it was not read. Split it, or "
+                "raise --max-decompressed-bytes."
             )
         return count
 

@@ -42,7 +42,8 @@ def _paragraph(paragraph: ParagraphAnalysis, language: str, schema: LabelSchema)
     text = _marked(paragraph, language, schema).strip()
     yield text if paragraph.kind == "body" else f"### {text}"
     sides = [
-        f"{_SIGNS[answer.stance]} {escaped(answer.target)} {_name(answer.stance, language, schema)} {answer.probability:.2f}"
+        f"{_SIGNS[answer.stance]} {escaped(answer.target)} "
+        f"{_name(answer.stance, language, schema)} {answer.probability:.2f}"
         for answer in paragraph.stances
         if answer.stance in _SIGNS
     ]

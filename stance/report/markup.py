@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["blocks", "marked"]
 
-_SIGNS = {"favor": " ▲", "against": " ▼"}
-
 
 def marked(pieces: Iterable[Piece], styles: Mapping[str, DeviceStyle]) -> Markup:
     """The text of a paragraph, each piece in an element for each span on it.
@@ -37,12 +35,11 @@ def marked(pieces: Iterable[Piece], styles: Mapping[str, DeviceStyle]) -> Markup
 
 
 def blocks(ribbon: Iterable[Block]) -> Markup:
-    """The ribbon of a target: a link for each paragraph, as wide as it is long; one of them takes the keyboard."""
+    """The ribbon of a target: a link for each paragraph, as wide as it is long. The script of the page names them."""
     return Markup(  # nothing in it comes from outside
         "".join(
-            f'<a class={block.stance} href="#p{block.index}" style="flex-grow:{block.characters}" data-k={block.index}'
-            + ("" if block.probability is None else f" data-p={block.probability:.2f}")
-            + f' tabindex={-1 if place else 0} aria-label="{block.index + 1}{_SIGNS.get(block.stance, "")}"></a>'
-            for place, block in enumerate(ribbon)
+            f"<a class={block.stance} href=#p{block.index} style=flex-grow:{block.characters}"
+            + ("></a>" if block.probability is None else f" data-p={block.probability:.2f}></a>")
+            for block in ribbon
         )
     )

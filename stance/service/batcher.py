@@ -42,8 +42,8 @@ class Batcher:
         self._most = most
         self._metrics = metrics
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="stance-batcher", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def label(self, article: Article) -> Future[ArticleAnalysis]:
         """The analysis of an article, once it is there. Cancel the future to take the article out of the queue."""
@@ -54,14 +54,21 @@ class Batcher:
         return self._put(None, function)
 
     def close(self) -> None:
-        """Finish what waits, and end the thread."""
-        self._queue.put(None)
-        self._thread.join()
+        """Finish what waits, and end the thread; work that comes later starts another."""
+        with self._starting:
+            if self._thread is not None:
+                self._queue.put(None)
+                self._thread.join()
+                self._thread = None
 
     def _put(self, article: Article | None, call: Callable[[], Any] | None) -> Future[Any]:
         future: Future[Any] = Future()
         self._metrics.waiting.inc()
-        self._queue.put(_Work(future, article, call))
+        with self._starting:
+            self._queue.put(_Work(future, article, call))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="stance-batcher", daemon=True)
+                self._thread.start()
         return future
 
     def _run(self) -> None:

@@ -390,3 +390,43 @@ def test_the_network_would_be_noticed(browser):
     page.wait_for_timeout(200)
     page.close()
     assert asked == ["http://localhost:9/x.png"]
+
+
+REAL = [path for path in os.environ.get("STANCE_TEST_LABELS", "").split(os.pathsep) if path]
+
+
+@pytest.mark.skipif(not REAL, reason="STANCE_TEST_LABELS names no labelled files")
+@pytest.mark.parametrize("path", REAL)
+def test_the_report_of_a_labelled_file(visit, reports, path):
+    """Real articles, named from outside: all that a reader does, on whatever they hold."""
+    name = f"real-{REAL.index(path)}.html"
+    articles = write_report(path, reports / name).articles
+    page = visit(name, PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    if articles > 1:
+        page.set_viewport_size(DESK)
+        assert status(page).startswith(f"{articles:,} 篇中的 {articles:,} 篇")
+        title = rows(page).locator("a").nth(1).inner_text()
+        page.fill("#articles [name=query]", title)
+        assert title in rows(page).locator("a").all_inner_texts()
+        page.fill("#concordance [name=query]", "的")
+        page.wait_for_function("document.querySelectorAll('#concordance tbody tr').length > 0")
+        assert all("的" in row for row in rows(page, "#concordance").all_inner_texts())
+        page.set_viewport_size(PHONE)
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        page.set_viewport_size(DESK)
+        page.locator("#concordance tbody a").first.click()
+        page.wait_for_selector(".there")
+    first = page.locator("mark[tabindex='0']")
+    first.focus()
+    assert page.locator("#card").is_visible()
+    device = first.get_attribute("class").split()[0]
+    page.locator(f".key.{device}").click()
+    assert device not in (first.get_attribute("class") or "").split()  # the next one that shows takes its place
+    assert (
+        page.locator(f"mark.{device}").first.evaluate("e => getComputedStyle(e).textDecorationColor")
+        == "rgba(0, 0, 0, 0)"
+    )
+    page.locator(".language").click()
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]

@@ -84,6 +84,7 @@ def test_paste_read_click_download(visit, running, tmp_path):
         assert page.locator("#explanation .words").inner_text() == TEXT.split("\n")[1]
         assert page.locator("#explanation .for").all_inner_texts() == ["石磨"]
         assert "第 2 段" in page.locator("#explanation").inner_text()
+        page.keyboard.press("Escape")
         report.locator(".side", has_text="镇长").first.click()
         page.locator("#explanation b", has_text="镇长：支持").wait_for()
         with page.expect_download() as download:

@@ -72,7 +72,9 @@ def test_an_article_as_it_is(client, encoding):
 
 
 def test_a_web_page(client):
-    paragraphs = "".join(f"<p>{line}，这一段说的是第{i}件事，镇上的人都在谈论它。</p>" for i, line in enumerate(TEXT.split("\n")))
+    paragraphs = "".join(
+        f"<p>{line}，这一段说的是第{i}件事，镇上的人都在谈论它。</p>" for i, line in enumerate(TEXT.split("\n"))
+    )
     page = f"<html><head><title>石磨</title></head><body><article><h1>石磨</h1>{paragraphs}</article></body></html>"
     answer = client.post("/v1/analyze", content=page.encode(), headers={"Content-Type": "text/html; charset=utf-8"})
     assert answer.status_code == 200
@@ -152,7 +154,16 @@ def test_what_the_service_says_of_itself(client):
     assert "stance_paragraphs_total 3.0" in figures
     assert "stance_articles_waiting 0.0" in figures
     paths = client.get("/openapi.json").json()["paths"]
-    assert {"/v1/analyze", "/v1/label", "/v1/targets", "/v1/explain", "/v1/report", "/v1/schema", "/health", "/metrics"} == {*paths}
+    assert {
+        "/v1/analyze",
+        "/v1/label",
+        "/v1/targets",
+        "/v1/explain",
+        "/v1/report",
+        "/v1/schema",
+        "/health",
+        "/metrics",
+    } == {*paths}
 
 
 @pytest.mark.parametrize(

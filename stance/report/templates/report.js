@@ -26,6 +26,7 @@
     }
   };
   const labels = read(one("#labels"));
+  const SIGNS = { favor: "▲", against: "▼", neutral: "·" };
 
   // --- language ---
 
@@ -84,11 +85,12 @@
         make("p", { lang: "zh", class: "soft" }, `${say("e.g.", "例：")}${device.example}`));
     });
   };
+  const numberOf = (block) => +block.getAttribute("href").slice(2) + 1;
   const blockCard = (block) => {
     const stance = labels.stances.find((label) => block.classList.contains(label.id));
-    const text = one(`#p${block.dataset.k} > p`, block.closest(".article"))?.textContent ?? "";
+    const text = one(`${block.getAttribute("href")} > p`, block.closest(".article"))?.textContent ?? "";
     const odds = block.dataset.p ? ` ${percent(block.dataset.p)}` : "";
-    return [make("div", {}, make("b", {}, say(`Paragraph ${+block.dataset.k + 1}: `, `第${+block.dataset.k + 1}段：`), named(stance), odds),
+    return [make("div", {}, make("b", {}, say(`Paragraph ${numberOf(block)}: `, `第${numberOf(block)}段：`), named(stance), odds),
       make("p", { lang: "zh", class: "soft" }, text.length > 70 ? `${text.slice(0, 70)}…` : text))];
   };
   const show = (target) => {
@@ -154,8 +156,8 @@
     const wanted = button.getAttribute("aria-pressed") === "false";
     all(".only", article).forEach((other) => other.setAttribute("aria-pressed", String(wanted && other === button)));
     const blocks = all(".ribbon", article)[button.dataset.target].children;
-    const taken = new Set([...blocks].filter((block) => !block.classList.contains("neutral")).map((block) => block.dataset.k));
-    for (const paragraph of all(".paragraph", article)) paragraph.classList.toggle("aside", wanted && !taken.has(paragraph.dataset.k));
+    const taken = new Set([...blocks].filter((block) => !block.classList.contains("neutral")).map((block) => block.getAttribute("href")));
+    for (const paragraph of all(".paragraph", article)) paragraph.classList.toggle("aside", wanted && !taken.has(`#${paragraph.id}`));
   };
   const setUpArticle = (article) => {
     article.addEventListener("click", (event) => {
@@ -173,6 +175,10 @@
       if (only) filterSides(article, only);
     });
     filterDevices(article);
+    for (const block of all(".ribbon a", article)) {
+      block.tabIndex = block.previousElementSibling ? -1 : 0;
+      block.setAttribute("aria-label", `${numberOf(block)} ${SIGNS[block.className]}`);
+    }
   };
 
   // --- a corpus ---
@@ -214,12 +220,10 @@
   const ID = 1, TITLE = 2, SOURCE = 3, DATE = 4, CHARACTERS = 5, SPANS = 6, DEVICES = 7, TARGETS = 8;
   const density = (row) => (row[CHARACTERS] ? (1000 * row[SPANS]) / row[CHARACTERS] : 0);
   const drift = ([, favor, against]) => (favor === against ? "neutral" : favor > against ? "favor" : "against");
-  const SIGNS = { favor: "▲", against: "▼", neutral: "·" };
 
   const articleList = (corpus) => {
     const section = one("#articles");
     const input = (name) => one(`[name="${name}"]`, section);
-    const texts = read(one("#texts"));
     const count = (place) => {
       const found = new Map();
       for (const row of corpus.articles) for (const value of place(row)) found.set(value, (found.get(value) ?? 0) + 1);
@@ -229,7 +233,14 @@
     fill(input("source"), numbered(count((row) => (row[SOURCE] ? [row[SOURCE]] : []))), ["any", "不限"]);
     fill(input("target"), numbered(count((row) => row[TARGETS].map((target) => target[0])).slice(0, 200)), ["any", "不限"]);
     fill(input("device"), labels.devices.map((device, i) => [String(i), `${device.chinese} ${device.english}`]), ["any", "不限"]);
-    const haystack = corpus.articles.map((row, i) => normal([row[ID], row[TITLE], row[SOURCE], ...row[TARGETS].map((t) => t[0]), texts ? texts[i] : ""].join("\n")));
+    let haystack = null; // the texts are decoded when first searched
+    const contains = (i, query) => {
+      if (!haystack) {
+        const texts = read(one("#texts"));
+        haystack = corpus.articles.map((row, j) => normal([row[ID], row[TITLE], row[SOURCE], ...row[TARGETS].map((t) => t[0]), texts?.[j] ?? ""].join("\n")));
+      }
+      return query.split(/\s+/).every((word) => haystack[i].includes(word));
+    };
     const sortKeys = {
       title: (row) => row[TITLE], source: (row) => row[SOURCE], date: (row) => row[DATE], characters: (row) => row[CHARACTERS],
       density, spans: (row) => row[SPANS],
@@ -240,7 +251,7 @@
       const stance = input("stance").value, target = input("target").value, device = input("device").value;
       const query = normal(input("query").value.trim());
       const about = row[TARGETS].filter((t) => !target || t[0] === target);
-      return (!query || query.split(/\s+/).every((word) => haystack[i].includes(word)))
+      return (!query || contains(i, query))
         && (!input("source").value || row[SOURCE] === input("source").value)
         && (!input("from").value || row[DATE].slice(0, 4) >= input("from").value)
         && (!input("to").value || (row[DATE] && row[DATE].slice(0, 4) <= input("to").value))

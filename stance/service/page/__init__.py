@@ -50,7 +50,8 @@ def _policy() -> str:
     report = base64.b64encode(hashlib.sha256(script().encode()).digest()).decode()
     return (
         f"default-src 'none'; script-src 'self' 'sha256-{report}'; style-src 'self' 'unsafe-inline'; "
-        "connect-src 'self'; frame-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; frame-src 'self'; img-src data:; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
     )
 
 

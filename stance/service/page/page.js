@@ -84,7 +84,7 @@
     const mark = event.target.closest("mark");
     const side = event.target.closest(".side");
     if (!paragraph || (!mark && !side)) return;
-    const index = Number(paragraph.dataset.k);
+    const index = Number(paragraph.id.slice(1)); // the anchor of the paragraph, p0, p1 …
     if (mark) {
       const number = [...mark.classList].map((name) => /^d(\d+)$/.exec(name)).find(Boolean)[1];
       explain(index, schema.devices[number], null);
@@ -101,6 +101,7 @@
     const head = make("p", {}, make("b", {}, target ? `${target}：${named(label)}` : named(label)), say(` · 第 ${paragraph + 1} 段`, ` · paragraph ${paragraph + 1}`));
     panel.replaceChildren(head, make("p", {}, say("正在逐词删去再读……", "Reading again without each word…")));
     panel.hidden = false;
+    panel.scrollIntoView({ block: "nearest" });
     try {
       const body = JSON.stringify({ analysis, paragraph, label: label.id, target });
       const found = await (await ask("v1/explain", "application/json", body)).json();
