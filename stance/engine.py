@@ -15,8 +15,7 @@ import torch
 
 from stance.errors import HardwareError
 from stance.model.batch import collate
-from stance.model.calibration import Calibration, Probabilities
-from stance.model.decoding import ParagraphReading, decode, merge
+from stance.model.decoding import Decisions, ParagraphReading, decode, merge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -136,6 +135,5 @@ class Engine:
         bf16 = self.hardware.dtype is torch.bfloat16
         with torch.inference_mode(), torch.autocast(self.hardware.device.type, torch.bfloat16, enabled=bf16):
             logits = self._network(batch)
-        calibration: Calibration = self.model.calibration
-        probabilities = Probabilities.of(logits, calibration).cpu()
-        return [list(decode(w, row, probabilities, calibration)) for row, w in enumerate(windows)]
+            decisions = Decisions.of(logits, batch, self.model.calibration).cpu()
+        return [list(decode(w, row, decisions)) for row, w in enumerate(windows)]
