@@ -10,9 +10,11 @@ from torch import nn
 import stance.engine
 from stance import EngineConfig, HardwareError
 from stance.engine import POOL, Engine, choose_hardware
-from stance.model.encoding import Passage
+from stance.model.chain import IMPOSSIBLE
+from stance.model.encoding import BODY, Passage
 from stance.model.network import Logits
 
+SEP = 3  # of the BERT tokenizer in conftest
 SENTENCE = "中国的石磨很好，美国的财政也好。"
 
 
@@ -41,7 +43,10 @@ def assert_same(one, two, tolerance=1e-4):
 
 
 class RememberingNetwork(nn.Module):
-    """Reads the sum of a paragraph's token ids as its first device; keeps the shapes of batches; may lack memory."""
+    """Reads the sum of a paragraph's token ids as its first device; keeps the shapes of batches; may lack memory.
+
+    Every span reaches over its whole paragraph.
+    """
 
     def __init__(self, memory=10**9):
         super().__init__()
@@ -57,8 +62,11 @@ class RememberingNetwork(nn.Module):
         self.shapes.append((rows, tokens))
         member = (batch.slots[:, None] == torch.arange(batch.places.shape[1])[:, None]) & (batch.blocks == 0)[:, None]
         total = (member * batch.ids[:, None]).sum(-1)
+        steps = torch.tensor([[0.0, 9.0], [-9.0, 9.0]]).repeat(rows, tokens, 3, 1, 1)
+        steps[(batch.segments != BODY) | (batch.ids == SEP)] = torch.tensor([[0.0, IMPOSSIBLE], [0.0, IMPOSSIBLE]])
         return Logits(
-            tags=torch.zeros(rows, tokens, 3, 3),
+            steps=steps,
+            partition=torch.zeros(rows, batch.places.shape[1], 3),
             devices=torch.stack([total / 1000, total * 0 - 9, total * 0 - 9], -1),
             stances=torch.zeros(rows, batch.pair_slots.shape[1], 4),
         )

@@ -46,7 +46,7 @@ class SpanHead(nn.Module):
         nn.init.zeros_(self.border.weight)
         with torch.no_grad():
             self.border.weight[INSIDE_WORD].view(3, devices)[[0, 2]] = -2.0  # spans seldom begin or end inside words
-            self.token.bias.view(3, devices).copy_(torch.tensor([[-3.0], [0.0], [-1.0]]).expand(3, devices))
+            self.token.bias.view(3, devices).copy_(torch.tensor([[-6.0], [0.0], [-1.0]]).expand(3, devices))
 
     def forward(self, states: Tensor, borders: Tensor) -> Tensor:
         """States (B, T, W), kinds of places (B, T) → steps. Shape (B, T, D, 2, 2), float32."""

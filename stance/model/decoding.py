@@ -26,13 +26,10 @@ __all__ = ["Decisions", "ParagraphReading", "SpanReading", "decode", "merge"]
 
 Floats = NDArray[np.float32]
 
-_TRIMMED = " \t\u3000，。！？；：、,.!?;:"
-"""A span does not begin or end with these."""
-
-
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What a batch says, small enough to travel: N is the number of reported devices, L the longest paragraph.
+    """What a batch says, small enough to travel: N is the number of reported devices, L the tokens of the
+    longest paragraph and the separator behind it.
 
     Attributes:
         devices, stances: see `Probabilities`.

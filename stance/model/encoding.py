@@ -164,7 +164,10 @@ class Encoder:
             begins[start] = True
             if 0 < word <= self.config.lexicon_size:
                 spelled[start:end] = word
-        continued = np.diff([-1 if w is None else w for w in encoding.word_ids], prepend=-1) == 0
+        same = np.diff([-1 if w is None else w for w in encoding.word_ids], prepend=-1) == 0
+        chinese = np.array([text[start] >= "\u2e80" for start in starts], np.bool_)  # a word each, as far as we know
+        shared = np.append(False, starts[1:] < ends[:-1])[: len(starts)]  # several tokens of one character
+        continued = shared | (same & ~chinese) | (~begins[starts] if words else False)
         cues = self.cues.bits(text) if self.cues else np.zeros(len(text), np.int64)
         return Piece(
             index,
@@ -173,7 +176,7 @@ class Encoder:
             cues[starts] | cues[ends - 1],
             starts,
             ends,
-            borders(text, starts, ends, continued | (~begins[starts] if words else False)),
+            borders(text, starts, ends, continued),
         )
 
     def _blocks(self, targets: Sequence[str]) -> list[Piece]:

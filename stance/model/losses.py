@@ -69,8 +69,8 @@ def multitask_loss(
 ) -> Losses:
     """Negative log-likelihood of span paths, binary cross-entropy of presence, marginal cross-entropy of stances.
 
-    Span and presence losses are summed over devices, averaged over the tokens or paragraphs that have a label. A
-    stance label that leaves several classes open is scored by the probability of them all: -log Σ p.
+    Span and presence losses are summed over devices, averaged over the paragraphs that have a label. A stance label
+    that leaves several classes open is scored by the probability of them all: -log Σ p.
     """
     tags, tag_count = _path_loss(logits, gold.tags, batch)
     devices, device_count = _presence_loss(logits.devices.float(), gold.devices, smoothing)
@@ -79,9 +79,9 @@ def multitask_loss(
 
 
 def _path_loss(logits: Logits, gold: Tensor, batch: Batch) -> tuple[Tensor, int]:
-    count = int((gold != UNKNOWN).any(-1).sum())
     first = batch.places.clamp_min(0)[..., None].expand_as(logits.partition)
     known = (gold.gather(1, first) != UNKNOWN) & (batch.places >= 0)[..., None]
+    count = int(known.any(-1).sum())
     score = path_score(logits.steps, gold == 1, batch.places, batch.text)
     return torch.where(known, logits.partition - score, 0.0).sum() / max(count, 1), count
 

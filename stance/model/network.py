@@ -162,7 +162,8 @@ class EvidenceHead(nn.Module):
     """Presence of each device in each paragraph: the odds of a span, and evidence averaged by attention of its own.
 
     For device d, paragraph p:  logit = w_d · log(odds that the chain holds a span) + Σ_t softmax_t(a_td) · e_td, over
-    the tokens t of p, where attention a and evidence e are linear in the token's state.
+    the tokens t of p, where attention a and evidence e are linear in the token's state. The chain learns from span
+    labels alone: the loss of presence would teach it to see spans anywhere, wherever they are.
     """
 
     def __init__(self, width: int, devices: int) -> None:
@@ -173,12 +174,12 @@ class EvidenceHead(nn.Module):
 
     def forward(self, states: Tensor, inside: Tensor, partition: Tensor, batch: Batch) -> Tensor:
         """States (B, T, W), log potentials of going on (B, T, D), partition (B, P, D) → logits (B, P, D)."""
-        attention = (self.attention(states).float() + inside.clamp(-10, 10)).clamp(-30, 30).exp()
+        attention = (self.attention(states).float() + inside.detach().clamp(-10, 10)).clamp(-30, 30).exp()
         paragraphs = torch.arange(batch.places.shape[1], device=states.device)[:, None]
         weights = ((batch.slots[:, None] == paragraphs) & (batch.blocks == 0)[:, None]).to(attention.dtype)
         total = weights @ attention  # at least e^-30 where there is a token
         pooled: Tensor = (weights @ (attention * self.evidence(states).float())) / total.clamp_min(1e-20)
-        partition = partition.clamp_min(1e-4)
+        partition = partition.detach().clamp_min(1e-4)
         return pooled + self.span_weight * (partition + (-(-partition).expm1()).log())
 
 

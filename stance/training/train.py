@@ -58,7 +58,7 @@ class TrainConfig:
         head_rate: peak learning rate of heads and lexicon.
         border_rate: peak learning rate of the scores of span borders: few numbers, which must become large.
         warmup: share of all steps, 0 to 1.
-        weights: of the losses of tags, devices and stances.
+        weights: of the losses of span paths, devices and stances.
         smoothing: label smoothing of presence and stance, 0 to 0.5.
         dropout: share of features dropped in the encoder, 0 to 1.
         seed: of data order, new weights and dropout.
@@ -81,7 +81,7 @@ class TrainConfig:
     head_rate: float = 1e-3
     border_rate: float = 3e-2
     warmup: float = 0.1
-    weights: tuple[float, float, float] = (1.0, 1.0, 2.0)
+    weights: tuple[float, float, float] = (0.3, 1.0, 3.0)
     smoothing: float = 0.0
     dropout: float = 0.1
     seed: int = 1
