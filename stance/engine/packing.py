@@ -8,7 +8,7 @@ rows that all have the window's text, and no label changes.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -50,7 +50,7 @@ def _row(window: Window, text: int, first: int, stop: int) -> Window:
     begin = int(window.pair_places[first])
     end = int(window.pair_places[stop]) if stop < len(window.pair_places) else len(window)
 
-    def kept(values: NDArray[np.int32]) -> NDArray[np.int32]:
+    def kept(values: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([values[:text], values[begin:end]])
 
     targets, own = np.unique(window.pair_targets[first:stop], return_inverse=True)
@@ -60,8 +60,10 @@ def _row(window: Window, text: int, first: int, stop: int) -> Window:
         window,
         ids=kept(window.ids),
         words=kept(window.words),
+        cues=kept(window.cues),
         positions=kept(window.positions),
         segments=kept(window.segments),
+        borders=kept(window.borders),
         slots=kept(window.slots),
         blocks=blocks,
         pair_slots=window.pair_slots[first:stop],
