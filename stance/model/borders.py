@@ -54,7 +54,7 @@ def borders(
 
 def part_of(kinds: NDArray[np.int32], start: int, stop: int) -> NDArray[np.int32]:
     """The borders of tokens `[start, stop)` alone: behind the last of them, nothing follows."""
-    part = kinds[start : stop + 1].copy()
+    part: NDArray[np.int32] = kinds[start : stop + 1].copy()
     last = part[-1:]
     before = np.where(last == INSIDE_WORD, np.int32(_LETTER), (last - 1) // _CLASSES)
     part[-1:] = _kind(before, np.array([_NONE], np.int32))
