@@ -54,11 +54,13 @@ def borders(
 
 def part_of(kinds: NDArray[np.int32], start: int, stop: int) -> NDArray[np.int32]:
     """The borders of tokens `[start, stop)` alone: behind the last of them, nothing follows."""
-    part = kinds[start : stop + 1].copy()
-    before = (part[-1:] - 1) // _CLASSES
-    part[-1:] = np.where(part[-1:] == INSIDE_WORD, _kind(_LETTER, _NONE), _kind(before, _NONE))
+    part: NDArray[np.int32] = kinds[start : stop + 1].copy()
+    last = part[-1:]
+    before = np.where(last == INSIDE_WORD, np.int32(_LETTER), (last - 1) // _CLASSES)
+    part[-1:] = _kind(before, np.array([_NONE], np.int32))
     return part
 
 
-def _kind(before: NDArray[np.int32] | int, behind: NDArray[np.int32] | int) -> NDArray[np.int32]:
-    return np.array(1 + np.multiply(before, _CLASSES) + behind, np.int32)
+def _kind(before: NDArray[np.int32], behind: NDArray[np.int32]) -> NDArray[np.int32]:
+    kinds: NDArray[np.int32] = 1 + before * np.int32(_CLASSES) + behind
+    return kinds

@@ -62,7 +62,8 @@ class Calibration:
         """Number of the stance that is read from each row of probabilities. (N, S) → (N,); the last one is neutral."""
         sides = probabilities[:, :-1]
         neutral = probabilities.shape[1] - 1
-        return np.where(sides.sum(1) >= self.side_threshold, sides.argmax(1), neutral)
+        chosen: NDArray[np.intp] = np.where(sides.sum(1) >= self.side_threshold, sides.argmax(1), neutral)
+        return chosen
 
     def save(self, path: Path, schema: LabelSchema) -> None:
         """Write as JSON, the per-device numbers by device id."""

@@ -23,7 +23,7 @@ from stance.model.borders import INSIDE_WORD, KINDS, OUTSIDE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["IMPOSSIBLE", "SpanHead", "best_paths", "log_partition", "marginals", "path_score"]
+__all__ = ["IMPOSSIBLE", "SpanHead", "best_paths", "log_partition", "marginals", "paragraph_steps", "path_score"]
 
 IMPOSSIBLE = -1e4
 """Log potential of what cannot be; finite, so that differences stay numbers."""
@@ -63,8 +63,30 @@ def log_partition(steps: Tensor, places: Tensor, text: Tensor) -> Tensor:
 
     The path that stays outside scores 0, so the probability of no span is exp(-log_partition).
     """
-    totals = _prefixes(steps, torch.logaddexp)[..., 0, 0]  # at a token outside, over all paths up to it
-    return _paragraph(totals, places, text)
+    rows, slots = (x.flatten() for x in torch.meshgrid(*map(torch.arange, places.shape), indexing="ij"))
+    own = paragraph_steps(steps, places, text, rows.to(steps.device), slots.to(steps.device))
+    return _prefixes(own, torch.logaddexp)[:, -1, :, 0, 0].unflatten(0, places.shape)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def paragraph_steps(steps: Tensor, places: Tensor, text: Tensor, rows: Tensor, slots: Tensor) -> Tensor:
+    """The steps of single paragraphs, each with the separator behind it, padded with tokens outside.
+
+    Args:
+        steps: of whole windows. Shape (B, T, D, 2, 2).
+        places: first token of each paragraph, -1 for none. Shape (B, P).
+        text: tokens of text in each window. Shape (B,).
+        rows: window of each paragraph that is asked for. Shape (N,).
+        slots: its number in the window. Shape (N,).
+
+    Returns:
+        Shape (N, L, D, 2, 2), where L is the longest of all paragraphs of the batch and its separator, at least 1.
+    """
+    stops = _stops(places, text)
+    length = max(1, int((stops - places).masked_fill(places < 0, 0).max())) if places.numel() else 1
+    at = places[rows, slots].clamp_min(0)[:, None] + torch.arange(length, device=steps.device)
+    own = steps[rows[:, None], at.clamp_max(steps.shape[1] - 1)]
+    behind = (at >= stops[rows, slots][:, None])[..., None, None]
+    return torch.stack([own[..., 0], own[..., 1].masked_fill(behind, IMPOSSIBLE)], -1)
 
 
 def path_score(steps: Tensor, inside: Tensor, places: Tensor, text: Tensor) -> Tensor:
@@ -72,7 +94,10 @@ def path_score(steps: Tensor, inside: Tensor, places: Tensor, text: Tensor) -> T
     now = inside.long()
     before = nn.functional.pad(now, (0, 0, 1, 0))[:, :-1]
     chosen = steps.flatten(-2).gather(-1, (2 * before + now)[..., None])[..., 0]
-    return _paragraph(chosen.cumsum(1), places, text)
+    total = nn.functional.pad(chosen.cumsum(1), (0, 0, 1, 0))
+    begin, end = places.clamp_min(0), _stops(places, text)
+    behind, before = (total.gather(1, at[..., None].expand(-1, -1, total.shape[-1])) for at in (end, begin))
+    return behind - before
 
 
 def marginals(steps: Tensor) -> Tensor:
@@ -92,14 +117,10 @@ def best_paths(steps: Tensor) -> Tensor:
     return scores[..., 1] > scores[..., 0]
 
 
-def _paragraph(totals: Tensor, places: Tensor, text: Tensor) -> Tensor:
-    """What a running total (B, T, D) gains from before the first token of each paragraph to behind its last one."""
-    first = (places - 1).clamp_min(0)
+def _stops(places: Tensor, text: Tensor) -> Tensor:
+    """One behind the separator of each paragraph; meaningless where there is none. (B, P), (B,) → (B, P)."""
     following = torch.cat([places[:, 1:], places.new_full((len(places), 1), -1)], 1)
-    last = torch.where(following >= 0, following, text[:, None]) - 1
-    width = totals.shape[-1]
-    begin, end = (totals.gather(1, at[..., None].expand(-1, -1, width)) for at in (first, last))
-    return end - begin
+    return torch.where(following >= 0, following, text[:, None])
 
 
 def _both_ways(steps: Tensor, add: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:

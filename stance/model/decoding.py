@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from stance.model.calibration import Probabilities
-from stance.model.chain import IMPOSSIBLE, best_paths, marginals
+from stance.model.chain import best_paths, marginals, paragraph_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,10 +26,12 @@ __all__ = ["Decisions", "ParagraphReading", "SpanReading", "decode", "merge"]
 
 Floats = NDArray[np.float32]
 
+
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What a batch says, small enough to travel: N is the number of reported devices, L the tokens of the
-    longest paragraph and the separator behind it.
+    """What a batch says, small enough to travel.
+
+    N is the number of reported devices, L the tokens of the longest paragraph and the separator behind it.
 
     Attributes:
         devices, stances: see `Probabilities`.
@@ -51,27 +53,15 @@ class Decisions:
         thresholds = torch.tensor(calibration.device_thresholds, device=batch.places.device)
         reported = (probabilities.devices >= thresholds) & (batch.places >= 0)[..., None]
         owners = reported.nonzero()
-        steps = _own_steps(logits.steps, owners, batch)
-        return cls(
-            probabilities.devices, probabilities.stances, owners, marginals(steps)[..., 0], best_paths(steps)[..., 0]
-        )
+        rows, slots, numbers = owners.unbind(1)
+        steps = paragraph_steps(logits.steps, batch.places, batch.text, rows, slots)
+        steps = steps.gather(2, numbers[:, None, None, None, None].expand(-1, steps.shape[1], 1, 2, 2))
+        inside, chosen = marginals(steps)[..., 0], best_paths(steps)[..., 0]
+        return cls(probabilities.devices, probabilities.stances, owners, inside, chosen)
 
     def cpu(self) -> Decisions:
         """The same on the CPU."""
         return Decisions(*(getattr(self, f.name).cpu() for f in fields(self)))
-
-
-def _own_steps(steps: Tensor, owners: Tensor, batch: Batch) -> Tensor:
-    """Steps of single paragraphs and devices, each with the separator behind it. Shape (N, L + 1, 1, 2, 2)."""
-    row, slot, device = owners.unbind(1)
-    following = torch.cat([batch.places[:, 1:], torch.full_like(batch.places[:, :1], -1)], 1)
-    stops = torch.where(following >= 0, following, batch.text[:, None])
-    first, stop = batch.places[row, slot], stops[row, slot]
-    length = int((stop - first).max()) if len(owners) else 1
-    at = first[:, None] + torch.arange(length, device=steps.device)
-    own = steps[row[:, None], at.clamp_max(steps.shape[1] - 1), device[:, None]]
-    own[..., 1].masked_fill_((at >= stop[:, None])[..., None], IMPOSSIBLE)
-    return own[:, :, None]
 
 
 @dataclass(frozen=True, slots=True)

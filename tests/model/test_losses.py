@@ -45,9 +45,9 @@ def gold(tags=UNLABELLED, devices=(), stances=()):
 def test_paths_by_hand():
     tags = [[x, x], [1, x], [1, x], [x, x], [0, 1], [x, x]]
     losses = multitask_loss(logits(), gold(tags), WINDOW)
-    # summed over paragraphs and devices, averaged over the three tokens with a label
-    assert losses.tags.item() == pytest.approx((log(51 / 30) + log(11) + log(11 / 10)) / 3)
-    assert losses.counts == (3, 0, 0)
+    # summed over paragraphs and devices, averaged over the two paragraphs
+    assert losses.tags.item() == pytest.approx((log(51 / 30) + log(11) + log(11 / 10)) / 2)
+    assert losses.counts == (2, 0, 0)
 
 
 @pytest.mark.parametrize(("tags", "score"), [((0, 0), 1), ((1, 0), 10), ((0, 1), 10), ((1, 1), 30)])
@@ -55,8 +55,8 @@ def test_every_path_has_its_probability(tags, score):
     first, second = tags
     labels = gold([[x, x], [x, first], [x, second], [x, x], [x, x], [x, x]])
     losses = multitask_loss(logits(), labels, WINDOW)
-    assert losses.tags.item() == pytest.approx(log(51 / score) / 2)
-    assert losses.counts == (2, 0, 0)
+    assert losses.tags.item() == pytest.approx(log(51 / score))
+    assert losses.counts == (1, 0, 0)
 
 
 def test_the_path_loss_goes_down_as_its_gradient_says():
@@ -120,10 +120,10 @@ def test_weights_and_total():
     tags = [[x, x], [0, 0], [0, 0], [x, x], [x, x], [x, x]]
     labels = gold(tags, devices=[[1, 1]], stances=[[True, False, False, False]])
     losses = multitask_loss(given, labels, WINDOW, weights=(1.0, 10.0, 100.0))
-    assert losses.tags.item() == pytest.approx(2 * log(51) / 2)
+    assert losses.tags.item() == pytest.approx(2 * log(51))
     assert losses.devices.item() == pytest.approx(10 * 2 * log(2))
     assert losses.stances.item() == pytest.approx(100 * log(4))
-    assert losses.total.item() == pytest.approx(log(51) + 20 * log(2) + 100 * log(4))
+    assert losses.total.item() == pytest.approx(2 * log(51) + 20 * log(2) + 100 * log(4))
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -144,9 +144,9 @@ def test_a_paragraph_without_gold_teaches_nothing():
     given = replace(logits(), steps=steps, partition=partition)
     tags = gold([[x, x], [1, x], [0, x], [x, x], [x, x], [x, x]])
     multitask_loss(given, tags, WINDOW).tags.backward()
-    assert partition.grad.tolist() == [[[0.5, 0], [0, 0], [0, 0]]]
+    assert partition.grad.tolist() == [[[1, 0], [0, 0], [0, 0]]]
     taken = torch.zeros(1, 6, 2, 2, 2)
-    taken[0, 1, 0, 0, 1] = taken[0, 2, 0, 1, 0] = taken[0, 3, 0, 0, 0] = -0.5  # begins, ends, stays outside
+    taken[0, 1, 0, 0, 1] = taken[0, 2, 0, 1, 0] = taken[0, 3, 0, 0, 0] = -1  # begins, ends, stays outside
     assert torch.equal(steps.grad, taken)
 
 
@@ -154,7 +154,7 @@ def test_a_batch_without_targets():
     given = logits(devices=[[0, 0]] * 3)
     losses = multitask_loss(given, gold([[0, 0]] * 6, devices=[[0, 0]] * 3), WINDOW)
     assert losses.stances.item() == 0
-    assert losses.counts == (6, 3, 0)
+    assert losses.counts == (2, 3, 0)
 
 
 def test_large_logits_stay_finite():
