@@ -110,7 +110,7 @@ class Analyzer:
         return analyzer
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write the model folder, with its card; `Analyzer.load` reads it. Raises OSError where it cannot be written."""
+        """Write the model folder, with its card, for `Analyzer.load`. Raises OSError where it cannot be written."""
         target = Path(folder)
         if self._folder is None:
             checkpoint.save(self._model, target)

@@ -7,6 +7,7 @@ they fill batches. A deletion test shows what the model went by, not why an auth
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from stance.errors import InputError
@@ -118,7 +119,7 @@ def _parts(text: str) -> Iterator[tuple[int, int]]:
         borders.append(borders[-1] + len(word))
     step = -(-(len(borders) - 1) // PARTS) or 1
     borders = [*borders[:-1:step], borders[-1]]
-    for start, end in zip(borders, borders[1:], strict=False):
+    for start, end in pairwise(borders):
         if text[start:end].strip():
             yield start, end
 

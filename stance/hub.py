@@ -1,7 +1,7 @@
 """Model folders on the Hugging Face hub: fetched by id, pushed, and described by a card.
 
-Only the files that a model folder consists of are fetched: weights in safetensors, and JSON. Nothing is unpickled and no
-code is run. `HF_ENDPOINT` (a mirror), `HF_HUB_OFFLINE`, `HF_HOME` and `HF_TOKEN` work as everywhere.
+Only the files that a model folder consists of are fetched: weights in safetensors, and JSON. Nothing is unpickled
+and no code is run. `HF_ENDPOINT` (a mirror), `HF_HUB_OFFLINE`, `HF_HOME` and `HF_TOKEN` work as everywhere.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ def local_folder(model: str | Path) -> Path:
         return Path(huggingface_hub.snapshot_download(name, revision=revision or None, allow_patterns=list(FILES)))
     except (OSError, ValueError) as error:  # what the hub's library raises are kinds of these
         raise ModelError(
-            f"{model}: expected a folder, or a model on the hub {huggingface_hub.constants.ENDPOINT}; found no such folder, "
-            f"and the hub did not give it ({_first_line(error)}). Without a connection copy the model folder here and pass its "
-            "path; for a mirror set HF_ENDPOINT=https://…; with HF_HUB_OFFLINE=1 only models fetched before are there."
+            f"{model}: expected a folder, or a model on the hub {huggingface_hub.constants.ENDPOINT}; found no such "
+            f"folder, and the hub did not give it ({_first_line(error)}). Without a connection copy the model folder here "
+            "and pass its path; for a mirror set HF_ENDPOINT=https://…; with HF_HUB_OFFLINE=1 only models fetched before "
+            "are there."
         ) from error
 
 
@@ -87,7 +88,7 @@ def push(folder: Path, repository: str, *, private: bool | None = None, token: s
     except (OSError, ValueError) as error:
         raise ModelError(
             f"{repository}: expected a repository on the hub {huggingface_hub.constants.ENDPOINT} to write to; "
-            f"{_first_line(error)}. Log in (`hf auth login`, or HF_TOKEN), check the name owner/model and the connection."
+            f"{_first_line(error)}. Log in (`hf auth login`, or HF_TOKEN), check the name and the connection."
         ) from error
     return str(info)
 
@@ -135,7 +136,15 @@ def _figures(metrics: dict[str, Any] | None) -> Iterator[str]:
     data = Path(str(metrics.get("data", ""))).name
     where = f"`stance evaluate` on {data}, " if data else ""
     yield "\n".join(
-        ["## Figures", "", f"{where}{metrics.get('articles', '?')} articles, 95 % intervals.", "", "| | |", "|---|---|", *rows]
+        [
+            "## Figures",
+            "",
+            f"{where}{metrics.get('articles', '?')} articles, 95 % intervals.",
+            "",
+            "| | |",
+            "|---|---|",
+            *rows,
+        ]
     )
 
 
@@ -174,8 +183,8 @@ tags: [stance-detection, rhetoric, news]
 
 # {name}
 
-Author's stance towards each target, and rhetorical devices with exact spans, in Chinese news and commentary. Weights
-{weights}, float16 safetensors; made by the program `stance train`.
+Author's stance towards each target, and rhetorical devices with exact spans, in Chinese news and commentary.
+Weights {weights}, float16 safetensors; made by the program `stance train`.
 
 ```python
 import stance
@@ -187,6 +196,6 @@ analysis = analyzer.analyze(stance.Article.from_text(text), targets=["美国"])
 _LIMITS = """\
 ## Limits
 
-Labels are estimates, and the figures hold for articles like those measured. Where a figure is low, read the labels as
-hints to be checked. Meant for research, teaching and media monitoring in the aggregate, with a reader who checks; not for
-judging persons, and no proof of what an author thinks."""
+Labels are estimates, and the figures hold for articles like those measured. Where a figure is low, read the labels
+as hints to be checked. Meant for research, teaching and media monitoring in the aggregate, with a reader who checks;
+not for judging persons, and no proof of what an author thinks."""

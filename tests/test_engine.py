@@ -97,6 +97,7 @@ def remembering(model, memory=10**9):
 def small_pools(monkeypatch):
     """Nine passages in a pool."""
     monkeypatch.setattr(pool, "POOL", 9)
+    monkeypatch.setattr(pool, "PASSAGE_TOKENS", 10**9)
 
 
 def test_batched_is_one_by_one(make_model, encoder_kind, small_pools):
@@ -261,7 +262,9 @@ def test_the_engine_reads_few_pools_ahead(model, small_pools):
 def test_a_pool_is_full_at_its_tokens_too(model):
     pools = list(pool.pools([Passage("", ("好" * 40,), ())] * 10, model.encoder, 100))
     assert [len(p.passages) for p in pools] == [3, 3, 3, 1]
-    assert [len(p.passages) for p in pool.pools(passages(POOL + 1), model.encoder, 10**9)] == [POOL, 1]
+    assert [len(p.passages) for p in pool.pools(passages(POOL + 1), model.encoder, 30_000)] == [POOL, 1]
+    short = [Passage("", ("好",), ())] * 301  # four tokens each
+    assert [len(p.passages) for p in pool.pools(short, model.encoder, 300 * pool.PASSAGE_TOKENS)] == [300, 1]
 
 
 def test_passages_are_prepared_while_the_network_runs(model, small_pools):

@@ -93,9 +93,9 @@ def test_without_a_hub_the_message_says_what_to_do(local_hub):
 def test_offline_mode_needs_no_network(monkeypatch, tmp_path):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(ModelError, match="found no such folder, and the hub did not give it"):
+    with pytest.raises(ModelError, match="found no such folder, and the hub did not"):
         hub.local_folder("nobody/nothing")
-    with pytest.raises(ModelError, match="expected a repository on the hub .* to write to"):
+    with pytest.raises(ModelError, match=r"expected a repository on the hub .* to write to"):
         hub.push(tmp_path, "nobody/nothing")
 
 
@@ -136,5 +136,5 @@ def test_the_card_says_what_the_folder_says(folder, schema):
     assert "from the encoder base" in card
     assert '"data": ["a.jsonl"], "epochs": 3' in card
     assert "someone" not in card
-    with pytest.raises(ModelError, match="expected a model folder with stance.json"):
+    with pytest.raises(ModelError, match=r"expected a model folder with stance\.json"):
         hub.model_card(folder.parent)

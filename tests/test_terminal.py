@@ -228,6 +228,17 @@ def test_no_line_is_wider_than_the_terminal(width):
     assert max(map(cell_len, output.splitlines())) > min(width, 110) - 6
 
 
+def test_prose_stands_under_the_text_and_above_the_counts():
+    out = io.StringIO()
+    print_analysis(whole(), Console(file=out, width=30, color_system=None), prose="全文共两段，" * 5 + "\x1b[2J。")
+    lines = out.getvalue().splitlines()
+    at = lines.index("全文共两段，全文共两段，全文共")
+    assert lines[at - 1] == ""
+    assert "".join(lines[at : at + 3]) == "全文共两段，" * 5 + "<U+001B>[2J。"
+    assert any("device spans" in line for line in lines[at + 3 :])
+    assert all(cell_len(line) <= 30 for line in lines)
+
+
 def test_a_title_among_the_paragraphs_is_shown_once():
     output = shown(article(paragraph("标题", kind="title")))
     assert output.count("标题") == 1

@@ -11,6 +11,7 @@ from stance.cli import (  # noqa: F401 - importing them adds the commands
     label,
     report,
     schema,
+    serve,
     summarize,
     train,
 )

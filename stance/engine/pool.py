@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from stance.model.decoding import ParagraphReading
     from stance.model.encoding import Encoder, Passage, Window
 
-__all__ = ["POOL", "POOL_BUDGETS", "Pool", "pools"]
+__all__ = ["PASSAGE_TOKENS", "POOL", "POOL_BUDGETS", "Pool", "pools"]
 
 POOL = 256
-"""Passages in a pool, at most."""
+"""Passages in a pool, at most, on a CPU; as many more on a GPU as its batches are larger."""
+
+PASSAGE_TOKENS = 128
+"""A pool of so many tokens a passage may have more than `POOL` passages."""
 
 POOL_BUDGETS = 16
 """A pool is full with this many batches: more would pad less, but the first result would come later."""
@@ -73,11 +76,12 @@ class Pool:
 
 
 def pools(passages: Iterable[Passage], encoder: Encoder, tokens: int) -> Iterator[Pool]:
-    """The passages in pools of so many tokens, or of `POOL` passages where they are short."""
+    """The passages in pools of so many tokens, or of fewer where passages are so short that they would be many."""
+    most = max(POOL, tokens // PASSAGE_TOKENS)
     pool, used = Pool(encoder.config.pad_id), 0
     for passage in passages:
         used += pool.add(passage, encoder.windows(passage))
-        if used >= tokens or len(pool.passages) == POOL:
+        if used >= tokens or len(pool.passages) == most:
             yield pool
             pool, used = Pool(encoder.config.pad_id), 0
     if pool.passages:

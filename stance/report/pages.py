@@ -104,6 +104,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.globals.update(embedded=embedded, domains=domains(), marked=marked, blocks=blocks)
     environment.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f}%"

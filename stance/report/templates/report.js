@@ -332,6 +332,7 @@
       });
     }
     onLanguage.push(() => lines && draw());
+    addEventListener("beforeprint", () => lines ?? draw());
     new IntersectionObserver((entries, observer) => {
       if (entries.some((entry) => entry.isIntersecting)) {
         observer.disconnect();
@@ -350,14 +351,23 @@
 
   const openArticles = () => {
     const overview = one("#overview"), view = one("#opened");
+    let left = 0; // where the reader left the overview
     const open = () => {
       const [, number, paragraph] = location.hash.match(/^#a(\d+)(?:\/p(\d+))?$/) ?? [];
       const stored = number === undefined ? null : one(`#a${number}`);
+      if (stored && !overview.hidden) left = scrollY;
+      const back = !stored && overview.hidden;
       overview.hidden = Boolean(stored);
       view.hidden = !stored;
       hide();
       labels.devices.forEach((device) => root.classList.remove(`off-${device.name}`));
-      if (!stored) return document.getElementById(location.hash.slice(1))?.scrollIntoView();
+      if (!stored) {
+        view.replaceChildren();
+        const section = document.getElementById(location.hash.slice(1));
+        if (section) section.scrollIntoView();
+        else if (back) scrollTo({ top: left, behavior: "instant" });
+        return;
+      }
       view.innerHTML = read(stored);
       const article = one(".article", view);
       all("[data-say]", view).length && setLanguage(root.dataset.ui);
