@@ -52,7 +52,7 @@ class Model:
     network: StanceNetwork
     tokenizer: Tokenizer
     lexicon: Tokenizer | None
-    cues: CueFinder | None
+    cues: CueFinder | None = None
     digest: str = "unsaved"
 
     @property
