@@ -1,11 +1,12 @@
 """Join stand-off labels with the articles that they belong to.
 
-    python scripts/join_labels.py data/standoff.jsonl ARTICLES.jsonl[.zst] OUT.jsonl
+    python scripts/join_labels.py data/standoff.jsonl CORPUS OUT.jsonl
 
 The labels of real articles lie in the project without the text, which belongs to its publishers: article id, index of
-the first labelled paragraph, and for each paragraph its length, stances and device offsets (code points). This script
-puts text and labels together in the record format of the annotation guidelines. A paragraph whose length or digest
-differs from the one that was labelled is an error, never a silent shift.
+the first labelled paragraph, and for each paragraph its stances and device offsets (code points). This script puts
+text and labels together in the record format of the annotation guidelines. CORPUS is a folder with `articles.jsonl.zst`
+and text shards `NN-name.txt.zst` (one paragraph a line, an empty line between documents; document k of shard NN has
+the id `NN:k`). Paragraphs whose digest differs from that of the labelled ones are an error, never a silent shift.
 """
 
 from __future__ import annotations
@@ -22,23 +23,35 @@ import zstandard
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TITLE_CHARACTERS = 60
+"""A document's first line is its title up to this length."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labels", type=Path)
-    parser.add_argument("articles", type=Path)
+    parser.add_argument("corpus", type=Path)
     parser.add_argument("out", type=Path)
     args = parser.parse_args()
-    articles = {article["id"]: article for article in _lines(args.articles)}
-    missing = 0
+    records = list(_lines(args.labels))
+    articles = {article["id"]: article for article in _articles(args.corpus, {record["id"] for record in records})}
+    found = [record for record in records if record["id"] in articles]
     with args.out.open("w", encoding="utf-8") as out:
-        for record in _lines(args.labels):
-            if record["id"] not in articles:
-                missing += 1
-                continue
+        for record in found:
             out.write(json.dumps(joined(record, articles[record["id"]]), ensure_ascii=False) + "\n")
-    written = sum(1 for _ in _lines(args.out))
-    print(f"{args.out}: {written} articles; {missing} labelled ones are not in {args.articles}")
+    print(f"{args.out}: {len(found)} excerpts; {len(records) - len(found)} labelled ones are not in {args.corpus}")
+
+
+def _articles(corpus: Path, wanted: set[str]) -> Iterator[dict[str, Any]]:
+    """The articles and documents of the corpus that are wanted."""
+    yield from (a for a in _lines(corpus / "articles.jsonl.zst") if a["id"] in wanted)
+    for shard in sorted(corpus.glob("[0-9][0-9]-*.txt.zst")):
+        with zstandard.open(shard, "rt", encoding="utf-8") as file:
+            for number, document in enumerate(file.read().split("\n\n")):
+                if (name := f"{shard.name[:2]}:{number}") in wanted:
+                    lines = [line for line in document.split("\n") if line.strip()]
+                    title = lines[0] if len(lines[0]) <= TITLE_CHARACTERS else ""
+                    yield {"id": name, "title": title, "genre": shard.name[3:-8], "paragraphs": lines}
 
 
 def joined(record: dict[str, Any], article: dict[str, Any]) -> dict[str, Any]:

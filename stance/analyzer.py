@@ -277,10 +277,12 @@ class Analyzer:
         return tuple(
             StancePrediction(
                 target=target,
-                stance=ids[int(row.argmax())],
+                stance=ids[stance],
                 probabilities={stance: round(float(p), DIGITS) for stance, p in zip(ids, row, strict=True)},
             )
-            for target, row in zip(targets, reading.stances, strict=True)
+            for target, row, stance in zip(
+                targets, reading.stances, self._model.calibration.stances(reading.stances), strict=True
+            )
         )
 
     def _devices(

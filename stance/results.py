@@ -133,7 +133,7 @@ class StancePrediction:
 
     Attributes:
         target: the target as asked for or found.
-        stance: the likeliest of `probabilities`.
+        stance: favor or against where both together reach the model's threshold, the likelier of the two; else neutral.
         probabilities: calibrated probability of each stance, by id; they sum to 1.
     """
 

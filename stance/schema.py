@@ -186,25 +186,67 @@ devices:"""
 
 DEFAULT_SCHEMA = LabelSchema(
     stances=(
-        Label("favor", "支持", "favor", "支持、赞扬、维护目标，或盼其成功；也包括专挑对其有利的事实。", "中方的应对有理有节。"),
-        Label("against", "反对", "against", "批评、嘲讽、警告、指责目标；也包括专挑对其不利的事实。", "美方此举损人不利己。"),
-        Label("neutral", "中立", "neutral", "谈及目标而不站队，或两面相当；未谈及目标的段落也归此类。", "双方将于下周举行会谈。"),
+        Label(
+            "favor",
+            "支持",
+            "favor",
+            "支持、赞扬、维护目标，或盼其成功；也包括专挑对其有利的事实。",
+            "中方的应对有理有节。",
+        ),
+        Label(
+            "against",
+            "反对",
+            "against",
+            "批评、嘲讽、警告、指责目标；也包括专挑对其不利的事实。",
+            "美方此举损人不利己。",
+        ),
+        Label(
+            "neutral",
+            "中立",
+            "neutral",
+            "谈及目标而不站队，或两面相当；未谈及目标的段落也归此类。",
+            "双方将于下周举行会谈。",
+        ),
     ),
     devices=(
-        Label("simile", "明喻", "simile", "用“像、如、仿佛、好比”等喻词把不同类的事物相比。", "供应链【像一根绷紧的弦】"),
-        Label("metaphor", "隐喻", "metaphor", "不用喻词，以另一领域的形象说本题，且形象仍鲜活。", "这笔贷款成了【压在小镇头上的石磨】"),
-        Label("personification", "比拟", "personification", "把物当人（或动物）写，或把人当物写。", "【整条产业链都打起了喷嚏】"),
+        Label(
+            "simile", "明喻", "simile", "用“像、如、仿佛、好比”等喻词把不同类的事物相比。", "供应链【像一根绷紧的弦】"
+        ),
+        Label(
+            "metaphor",
+            "隐喻",
+            "metaphor",
+            "不用喻词，以另一领域的形象说本题，且形象仍鲜活。",
+            "这笔贷款成了【压在小镇头上的石磨】",
+        ),
+        Label(
+            "personification",
+            "比拟",
+            "personification",
+            "把物当人（或动物）写，或把人当物写。",
+            "【整条产业链都打起了喷嚏】",
+        ),
         Label("metonymy", "借代", "metonymy", "以部分、地点、特征代整体。", "【白宫】迟迟不表态"),
         Label("hyperbole", "夸张", "hyperbole", "为求效果，说得超过字面真实。", "账单【堆得比山还高】"),
         Label("parallelism", "排比", "parallelism", "三个以上结构相同的短语或分句连用。", "【靠借债、靠印钞、靠转嫁】"),
-        Label("antithesis", "对偶", "antithesis", "两个分句结构相近或意思相对，两相映衬。", "【台上讲廉洁，台下收红包】"),
+        Label(
+            "antithesis", "对偶", "antithesis", "两个分句结构相近或意思相对，两相映衬。", "【台上讲廉洁，台下收红包】"
+        ),
         Label("repetition", "反复", "repetition", "有意重复词句，包括顶真。", "【等等，再等等，还要等等】"),
-        Label("rhetorical_question", "反问", "rhetorical question", "以问句作断言，并不求答。", "【这难道不是双重标准吗】"),
+        Label(
+            "rhetorical_question", "反问", "rhetorical question", "以问句作断言，并不求答。", "【这难道不是双重标准吗】"
+        ),
         Label("hypophora", "设问", "hypophora", "作者自问自答。", "【问题出在哪里】？出在账本上。"),
         Label("irony", "反语", "irony", "说反话，或明褒实贬。", "真是【“伟大”的胜利】"),
         Label("quotation", "引用", "quotation", "引谚语、诗句、格言、典故以增说服力。", "古人云“【多行不义必自毙】”"),
         Label("scare_quotes", "引号存疑", "scare quotes", "以引号表示距离、怀疑或嘲讽。", "所谓【“自愿”】加班"),
-        Label("loaded_language", "情绪化措辞", "loaded language", "带强烈褒贬或情绪的词语、贴标签、口号。", "这是赤裸裸的【霸凌行径】"),
+        Label(
+            "loaded_language",
+            "情绪化措辞",
+            "loaded language",
+            "带强烈褒贬或情绪的词语、贴标签、口号。",
+            "这是赤裸裸的【霸凌行径】",
+        ),
     ),
 )
 """Three stances and fourteen devices."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ def analyzer(make_model):
     """Low thresholds, so that there are spans to look at."""
     model = make_model()
     devices = len(model.schema.devices)
-    low = replace(Calibration.identity(devices), device_thresholds=(0.05,) * devices, span_thresholds=(0.3,) * devices)
+    low = replace(Calibration.identity(devices), device_thresholds=(0.05,) * devices, side_threshold=0.45)
     model.calibration = low
     return Analyzer(model, EngineConfig(hardware="cpu"))
 
@@ -79,12 +80,11 @@ def test_offsets_are_exact_in_any_paragraphs(analyzer, paragraphs):
 
 
 def test_a_span_takes_in_what_cleaning_left_out_within_it(make_model):
-    """With thresholds of zero every device has one span, from the first character that is left to the last."""
+    """Every device is reported, and has one span, from the first character that is left to the last."""
     model = make_model()
-    nothing = (0.0,) * 3
-    model.calibration = replace(Calibration.identity(3), device_thresholds=nothing, span_thresholds=nothing)
+    model.calibration = replace(Calibration.identity(3), device_thresholds=(0.0,) * 3)
     with torch.no_grad():
-        model.network.tags.bias[1::3] -= 50  # nothing begins within
+        model.network.spans.token.bias[3:6] += 50  # of begin, stay and end, three each: spans go on and on
     found = Analyzer(model, EngineConfig(hardware="cpu")).analyze(
         Article.from_paragraphs(["\u200b中\u200b國　的石磨 "]), ["美国"]
     )
@@ -151,14 +151,39 @@ def test_given_paragraphs_come_out_one_for_one(analyzer):
     assert analysis.model == "tiny-bert@unsaved"
 
 
-def test_probabilities_sum_to_one_and_choose_the_stance(analyzer):
+def test_probabilities_sum_to_one(analyzer):
     analysis = analyzer.analyze(Article.from_paragraphs(PARAGRAPHS), ["美国", "中国"])
     for p in analysis.paragraphs:
         assert [s.target for s in p.stances] == ["美国", "中国"]
         for s in p.stances:
             assert list(s.probabilities) == ["favor", "against", "neutral"]
             assert sum(s.probabilities.values()) == pytest.approx(1, abs=2e-4)
-            assert s.probability == max(s.probabilities.values())
+            assert s.probability == s.probabilities[s.stance]
+
+
+def test_a_side_is_taken_where_both_sides_reach_the_threshold(make_model):
+    model = make_model()
+
+    def read(threshold):
+        model.calibration = replace(model.calibration, side_threshold=threshold)
+        analysis = Analyzer(model, EngineConfig(hardware="cpu")).analyze(
+            Article.from_paragraphs(PARAGRAPHS), ["美国", "中国", "石磨"]
+        )
+        return [s for p in analysis.paragraphs if p.text.strip() for s in p.stances]
+
+    def sides(s):
+        return s.probabilities["favor"] + s.probabilities["against"]
+
+    sums = sorted(sides(s) for s in read(0.5))
+    gap, between = max((two - one, (one + two) / 2) for one, two in pairwise(sums))
+    assert gap > 1e-3  # so that the rounding of probabilities decides nothing
+    low, middle, high = (read(threshold) for threshold in (0.01, between, 1.1))
+    assert [s.stance for s in high] == ["neutral"] * 9
+    for found in (low, middle):
+        for s in found:
+            side = "favor" if s.probabilities["favor"] > s.probabilities["against"] else "against"
+            assert s.stance == (side if found is low or sides(s) > between else "neutral")
+    assert 0 < [s.stance for s in middle].count("neutral") < 9
 
 
 def test_an_article_cannot_tell_its_neighbours(analyzer):

@@ -241,7 +241,7 @@ def test_train_hands_its_options_over(run, monkeypatch):
     )
     assert (code, err) == (0, "")
     given = {"encoder": "e", "data": ("a", "b"), "dev": ("d",), "output": "o", "epochs": 2}
-    left_out = {"auxiliary": (), "auxiliary_share": 0.5, "name": "stance", "rate": 2e-4, "seed": 1}
+    left_out = {"cues": "", "auxiliary": (), "auxiliary_share": 0.5, "name": "stance", "rate": 2e-4, "seed": 1}
     assert seen == [given | left_out]
 
 

@@ -14,11 +14,12 @@ from stance import EngineConfig, HardwareError
 from stance.engine import POOL, Engine, Hardware, pool, run
 from stance.engine.packing import deal_out
 from stance.model.batch import Batch, collate
-from stance.model.calibration import Probabilities
-from stance.model.decoding import decode, merge
-from stance.model.encoding import Passage
+from stance.model.chain import IMPOSSIBLE
+from stance.model.decoding import Decisions, decode, merge
+from stance.model.encoding import BODY, Passage
 from stance.model.network import Logits
 
+SEP = 3  # of the BERT tokenizer in conftest
 SENTENCE = "中国的石磨很好，美国的财政也好。"
 
 
@@ -40,8 +41,9 @@ def read_plainly(model, passage):
     readings = []
     for window in model.encoder.windows(passage):
         with torch.inference_mode():
-            logits = model.network(collate([window], model.config.pad_id))
-        readings += decode(window, 0, Probabilities.of(logits, model.calibration), model.calibration)
+            batch = collate([window], model.config.pad_id)
+            decisions = Decisions.of(model.network(batch), batch, model.calibration)
+        readings += decode(window, 0, decisions)
     sizes = len(passage.paragraphs), len(passage.targets)
     return merge(readings, *sizes, len(model.schema.devices), len(model.schema.stances))
 
@@ -58,7 +60,10 @@ def assert_same(one, two, tolerance=1e-4):
 
 
 class RememberingNetwork(nn.Module):
-    """Reads the sum of a paragraph's token ids as its first device; keeps the shapes of batches; may lack memory."""
+    """Reads the sum of a paragraph's token ids as its first device; keeps the shapes of batches; may lack memory.
+
+    Every span reaches over its whole paragraph.
+    """
 
     def __init__(self, memory=10**9):
         super().__init__()
@@ -74,8 +79,11 @@ class RememberingNetwork(nn.Module):
         self.shapes.append((rows, tokens))
         member = (batch.slots[:, None] == torch.arange(batch.places.shape[1])[:, None]) & (batch.blocks == 0)[:, None]
         total = (member * batch.ids[:, None]).sum(-1)
+        steps = torch.tensor([[0.0, 9.0], [-9.0, 9.0]]).repeat(rows, tokens, 3, 1, 1)
+        steps[(batch.segments != BODY) | (batch.ids == SEP)] = torch.tensor([[0.0, IMPOSSIBLE], [0.0, IMPOSSIBLE]])
         return Logits(
-            tags=torch.zeros(rows, tokens, 3, 3),
+            steps=steps,
+            partition=torch.zeros(rows, batch.places.shape[1], 3),
             devices=torch.stack([total / 1000, total * 0 - 9, total * 0 - 9], -1),
             stances=torch.zeros(rows, batch.pair_slots.shape[1], 4),
         )

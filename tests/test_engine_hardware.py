@@ -135,7 +135,7 @@ def test_attention_by_products_is_fused_attention(make_model, encoder_kind):
             fused, products = model.network(batch), other.network(batch)
         assert products.stances.requires_grad == training
         text = batch.segments != 0
-        torch.testing.assert_close(products.tags[text], fused.tags[text], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(products.steps[text], fused.steps[text], atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(products.stances[0], fused.stances[0], atol=1e-5, rtol=1e-5)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from stance.cli.app import View, app
+from stance.cli.app import View, app, say
 
 __all__ = ["evaluate", "train"]
 
@@ -38,6 +38,10 @@ def train(  # noqa: PLR0913 - one parameter for each option
     encoder: Annotated[
         str, typer.Option(help="Folder or hub id of the encoder to start from.", rich_help_panel="Model")
     ],
+    cues: Annotated[
+        Path | None,
+        typer.Option(help="List of set expressions and their devices, such as data/cues.tsv.", rich_help_panel="Model"),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder for the model.", rich_help_panel="Output")],
     name: Annotated[str, typer.Option(help="Name of the model in results.", rich_help_panel="Output")] = "stance",
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.", rich_help_panel="Model")] = 4,
@@ -55,6 +59,7 @@ def train(  # noqa: PLR0913 - one parameter for each option
             dev=tuple(map(str, dev or ())),
             auxiliary=tuple(map(str, auxiliary or ())),
             auxiliary_share=auxiliary_share,
+            cues=str(cues or ""),
             output=str(output),
             name=name,
             epochs=epochs,
@@ -69,13 +74,34 @@ def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder.")],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Labelled articles.")],
     *,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a quality report: a file .md or .html, or a folder for both and the counts.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    ceiling: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON with the scores of careful readers, shown beside the model's in the report.",
+            rich_help_panel="Input",
+        ),
+    ] = None,
     view: Annotated[View, typer.Option("--format", help="Text, or JSON.", rich_help_panel="Output")] = View.text,
 ) -> None:
     """Measure a model on labelled articles."""
     from stance.training.evaluate import evaluate as evaluate_model
+    from stance.training.quality import Ceiling, check_report_path, write_quality_report
 
-    report = evaluate_model(model, data)
+    if report is not None:
+        check_report_path(report)
+    readers = None if ceiling is None else Ceiling.read(ceiling)
+    found = evaluate_model(model, data)
     if view is View.json:
-        typer.echo(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=2))
     else:
-        typer.echo(report.to_text())
+        typer.echo(found.to_text())
+    if report is not None:
+        for path in write_quality_report(found, report, readers):
+            say(f"{path} written")

@@ -23,8 +23,7 @@ from stance.engine.attention import use_matmul_attention
 from stance.engine.hardware import EngineConfig, choose_hardware, keep_memory
 from stance.engine.pool import POOL_BUDGETS, pools
 from stance.errors import HardwareError
-from stance.model.calibration import Probabilities
-from stance.model.decoding import decode
+from stance.model.decoding import Decisions, decode
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
@@ -67,7 +66,7 @@ class _Found:
     """What the network found in rows of a pool: complete on the CPU once `arrived`."""
 
     places: list[int]
-    probabilities: Probabilities
+    decisions: Decisions
     arrived: torch.cuda.Event | None
 
 
@@ -148,19 +147,19 @@ class Engine:
         return found
 
     def _forward(self, places: list[int], batch: Batch, replica: int) -> _Found:
-        """Network and calibration of one batch; on a GPU returns before they are done."""
+        """Network and decisions of one batch; only these travel back."""
         device = self.hardware.devices[replica]
         bf16 = self.hardware.dtype is torch.bfloat16
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            sent = batch.to(device, non_blocking=True)
-            probabilities = Probabilities.of(self._networks[replica](sent), self.model.calibration)
+            there = batch.to(device, non_blocking=True)
+            decisions = Decisions.of(self._networks[replica](there), there, self.model.calibration)
             # copied behind the computation in its stream: `.cpu()` would wait for batches queued meanwhile
-            found = [getattr(probabilities, f.name).to("cpu", non_blocking=True) for f in fields(probabilities)]
+            found = [getattr(decisions, f.name).to("cpu", non_blocking=True) for f in fields(decisions)]
         arrived = None
         if self.hardware.is_gpu:
             arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             arrived.record(torch.cuda.current_stream(device))
-        return _Found(places, Probabilities(*found), arrived)
+        return _Found(places, Decisions(*found), arrived)
 
     def _halve(self, budget: int) -> None:
         """Halve the budget, once however many pieces of hardware failed under it."""
@@ -169,12 +168,11 @@ class Engine:
 
     def _finish(self, job: _Job, running: Future[list[_Found]]) -> Iterator[list[ParagraphReading]]:
         """Finish: yields the passages of a pool once its last rows are there."""
-        calibration = self.model.calibration
         for found in running.result():
             if found.arrived is not None:
                 found.arrived.synchronize()
             for row, place in enumerate(found.places):
-                job.pool.found[place] = list(decode(job.pool.rows[place], row, found.probabilities, calibration))
+                job.pool.found[place] = list(decode(job.pool.rows[place], row, found.decisions))
         if job.last:
             schema = self.model.schema
             yield from job.pool.readings(len(schema.devices), len(schema.stances))

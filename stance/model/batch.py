@@ -11,12 +11,13 @@ The arrays are padded to the longest of the batch; `segments == PAD` marks paddi
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from stance.model.borders import OUTSIDE
 from stance.model.encoding import BLOCK, Window
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Batch:
     """Padded windows; see `stance.model.encoding.Window` for what the numbers mean.
 
     Attributes:
-        ids, words, positions, segments, slots, blocks: int64. Shape (B, T).
+        ids, words, cues, positions, segments, borders, slots, blocks: int64. Shape (B, T).
         text: tokens of text in each window, blocks and padding not counted. int64. Shape (B,).
         places: first token of each paragraph, -1 for none. int64. Shape (B, P).
         pair_slots, pair_targets, pair_places: int64, -1 for none. Shape (B, K).
@@ -39,8 +40,10 @@ class Batch:
 
     ids: Tensor
     words: Tensor
+    cues: Tensor
     positions: Tensor
     segments: Tensor
+    borders: Tensor
     slots: Tensor
     blocks: Tensor
     text: Tensor
@@ -52,7 +55,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         shape = self.ids.shape
-        for name in ("ids", "words", "positions", "segments", "slots", "blocks"):
+        for name in ("ids", "words", "cues", "positions", "segments", "borders", "slots", "blocks"):
             value: Tensor = getattr(self, name)
             if value.dtype != torch.int64 or value.shape != shape or value.dim() != 2:
                 raise ValueError(
@@ -80,8 +83,10 @@ def collate(windows: Sequence[Window], pad_id: int, multiple: int = 8) -> Batch:
     return Batch(
         ids=_pad([w.ids for w in windows], tokens, pad_id),
         words=_pad([w.words for w in windows], tokens, 0),
+        cues=_pad([w.cues for w in windows], tokens, 0),
         positions=_pad([w.positions for w in windows], tokens, 0),
         segments=_pad([w.segments for w in windows], tokens, 0),
+        borders=_pad([w.borders for w in windows], tokens, OUTSIDE),
         slots=_pad([w.slots for w in windows], tokens, -1),
         blocks=_pad([w.blocks for w in windows], tokens, 0),
         text=torch.tensor([int(np.sum(w.segments != BLOCK)) for w in windows]),
@@ -93,7 +98,7 @@ def collate(windows: Sequence[Window], pad_id: int, multiple: int = 8) -> Batch:
     )
 
 
-def _pad(rows: Sequence[np.ndarray[tuple[int], np.dtype[np.int32]]], size: int, value: int) -> Tensor:
+def _pad(rows: Sequence[np.ndarray[tuple[int], np.dtype[Any]]], size: int, value: int) -> Tensor:
     padded = np.full((len(rows), size), value, np.int64)
     for target, row in zip(padded, rows, strict=True):
         target[: len(row)] = row

@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     from stance.model.network import Logits
     from stance.schema import LabelSchema
 
-__all__ = ["Calibration", "Probabilities", "best_threshold", "fit_scale", "fit_temperature"]
+__all__ = ["Calibration", "Probabilities", "best_threshold", "fit_scale", "fit_side_threshold", "fit_temperature"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Fitted on development articles, saved with the model; one entry a device in the schema's order.
+    """Fitted on articles held out of training, saved with the model; one entry a device in the schema's order.
 
     Attributes:
         stance_temperature: stance logits are divided by this.
+        side_threshold: a side is taken where favor and against together reach this probability; else neutral.
         device_slopes, device_offsets: presence probability is sigmoid(slope · logit + offset).
         device_thresholds: a device is reported from this presence probability on.
-        span_thresholds: a token belongs to a span from this probability of begin or inside on.
     """
 
     stance_temperature: float
+    side_threshold: float
     device_slopes: tuple[float, ...]
     device_offsets: tuple[float, ...]
     device_thresholds: tuple[float, ...]
-    span_thresholds: tuple[float, ...]
 
     @classmethod
     def identity(cls, devices: int) -> Calibration:
@@ -52,11 +52,18 @@ class Calibration:
         half, one, zero = (0.5,) * devices, (1.0,) * devices, (0.0,) * devices
         return cls(
             stance_temperature=1.0,
+            side_threshold=0.5,
             device_slopes=one,
             device_offsets=zero,
             device_thresholds=half,
-            span_thresholds=half,
         )
+
+    def stances(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
+        """Number of the stance that is read from each row of probabilities. (N, S) → (N,); the last one is neutral."""
+        sides = probabilities[:, :-1]
+        neutral = probabilities.shape[1] - 1
+        chosen: NDArray[np.intp] = np.where(sides.sum(1) >= self.side_threshold, sides.argmax(1), neutral)
+        return chosen
 
     def save(self, path: Path, schema: LabelSchema) -> None:
         """Write as JSON, the per-device numbers by device id."""
@@ -69,9 +76,10 @@ class Calibration:
         """Read what `save` wrote. Raises ModelError where the file does not fit the schema."""
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            per_device = {f.name for f in fields(cls)} - {"stance_temperature"}
+            per_device = {f.name for f in fields(cls)} - {"stance_temperature", "side_threshold"}
             return cls(
                 stance_temperature=float(data["stance_temperature"]),
+                side_threshold=float(data["side_threshold"]),
                 **{name: tuple(float(data[name][device]) for device in schema.device_ids) for name in per_device},
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -86,33 +94,22 @@ class Probabilities:
     """Calibrated probabilities of a batch, in float32.
 
     Attributes:
-        inside: begin or inside, for each device at each token. Shape (B, T, D).
-        begin: begin, for each device at each token. Shape (B, T, D).
         devices: presence. Shape (B, P, D).
         stances: favor, against, neutral (absent folded in). Shape (B, K, S).
     """
 
-    inside: Tensor
-    begin: Tensor
     devices: Tensor
     stances: Tensor
 
     @classmethod
     def of(cls, logits: Logits, calibration: Calibration) -> Probabilities:
         """Apply a calibration to logits."""
-        tags = logits.tags.float().softmax(-1)
-        slopes = torch.tensor(calibration.device_slopes, device=tags.device)
-        offsets = torch.tensor(calibration.device_offsets, device=tags.device)
+        slopes = torch.tensor(calibration.device_slopes, device=logits.devices.device)
+        offsets = torch.tensor(calibration.device_offsets, device=logits.devices.device)
         return cls(
-            inside=tags[..., 1:].sum(-1),
-            begin=tags[..., 1],
             devices=(logits.devices.float() * slopes + offsets).sigmoid(),
             stances=fold_absent((logits.stances.float() / calibration.stance_temperature).softmax(-1)),
         )
-
-    def cpu(self) -> Probabilities:
-        """The same numbers on the CPU."""
-        return Probabilities(self.inside.cpu(), self.begin.cpu(), self.devices.cpu(), self.stances.cpu())
 
 
 def fold_absent(probabilities: Tensor) -> Tensor:
@@ -129,6 +126,21 @@ def fit_temperature(logits: Floats, labels: NDArray[np.int64]) -> float:
     grid = np.geomspace(0.25, 6.0, 120)
     nll = [-float(fold_absent((given / t).softmax(-1)).gather(1, chosen).clamp_min(1e-12).log().mean()) for t in grid]
     return float(grid[int(np.argmin(nll))])
+
+
+def fit_side_threshold(probabilities: Floats, labels: NDArray[np.int64]) -> float:
+    """The threshold with the best macro-F1, the one nearest to one half of equals. (N, S), (N,) → number."""
+    grid = np.linspace(0.2, 0.8, 61)
+    neutral = probabilities.shape[1] - 1
+    sides = probabilities[:, :-1]
+    scores = []
+    for threshold in grid:
+        found = np.where(sides.sum(1) >= threshold, sides.argmax(1), neutral)
+        right = np.bincount(labels[found == labels], minlength=neutral + 1)
+        both = np.bincount(found, minlength=neutral + 1) + np.bincount(labels, minlength=neutral + 1)
+        scores.append(float(np.mean(2 * right / np.maximum(both, 1))))
+    best = grid[np.array(scores) >= max(scores) - 1e-9]
+    return float(best[np.argmin(np.abs(best - 0.5))])
 
 
 def fit_scale(

@@ -4,7 +4,8 @@ A model folder holds
 
     model.safetensors   weights, float16            stance.json        ModelConfig, format, weights digest
     encoder.json        configuration of the encoder   tokenizer.json     its tokenizer
-    lexicon.json        word tokenizer, if any       schema.json        labels
+    lexicon.json        word tokenizer, if any       cues.tsv           set expressions, if any
+    schema.json         labels
     calibration.json    temperatures, thresholds     README.md, metrics.json   card and figures
 
 Nothing in it is ever unpickled or executed.
@@ -30,6 +31,7 @@ from stance.model.config import FORMAT, ModelConfig
 from stance.model.encoding import Encoder
 from stance.model.network import StanceNetwork
 from stance.schema import LabelSchema
+from stance.text.cues import CueFinder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +52,7 @@ class Model:
     network: StanceNetwork
     tokenizer: Tokenizer
     lexicon: Tokenizer | None
+    cues: CueFinder | None = None
     digest: str = "unsaved"
 
     @property
@@ -60,7 +63,7 @@ class Model:
     @property
     def encoder(self) -> Encoder:
         """The way from text to windows."""
-        return Encoder(self.tokenizer, self.lexicon, self.config)
+        return Encoder(self.tokenizer, self.lexicon, self.config, self.cues)
 
 
 def build(
@@ -73,11 +76,14 @@ def build(
         stances=len(schema.stances),
         lexicon_size=config.lexicon_size,
         lexicon_width=config.lexicon_width,
+        cues=config.cues,
         position_offset=config.position_offset,
     )
 
 
-def from_encoder(folder: str | Path, schema: LabelSchema, *, name: str = "stance", **config: int) -> Model:
+def from_encoder(
+    folder: str | Path, schema: LabelSchema, *, name: str = "stance", cues: Path | None = None, **config: int
+) -> Model:
     """An untrained model round a pretrained encoder.
 
     Args:
@@ -85,6 +91,7 @@ def from_encoder(folder: str | Path, schema: LabelSchema, *, name: str = "stance
             and `lexicon.safetensors`, as folders made by `scripts/pretrain.py` may, the lexicon is taken over.
         schema: the labels to learn.
         name: name of the model in results.
+        cues: list of set expressions for the model to read, see `stance.text.cues`.
         config: further fields of ModelConfig, such as `window_tokens`.
 
     Raises:
@@ -105,6 +112,7 @@ def from_encoder(folder: str | Path, schema: LabelSchema, *, name: str = "stance
         position_offset=_position_offset(encoder.config),
         lexicon_size=len(vectors["vectors.weight"]) - 1 if vectors else 0,
         lexicon_width=vectors["vectors.weight"].shape[1] if vectors else 0,
+        cues=cues is not None,
         **config,
     )
     _check_fit(folder, encoder, tokenizer, model_config)
@@ -119,6 +127,7 @@ def from_encoder(folder: str | Path, schema: LabelSchema, *, name: str = "stance
         network=network,
         tokenizer=tokenizer,
         lexicon=lexicon,
+        cues=CueFinder.load(cues, schema.device_ids) if cues else None,
     )
 
 
@@ -187,6 +196,8 @@ def save(model: Model, folder: Path) -> None:
     model.tokenizer.save(str(folder / "tokenizer.json"))
     if model.lexicon is not None:
         model.lexicon.save(str(folder / "lexicon.json"))
+    if model.cues is not None:
+        model.cues.save(folder / "cues.tsv")
     model.schema.save(folder / "schema.json")
     model.calibration.save(folder / "calibration.json", model.schema)
     about = {"format": FORMAT, "name": model.name, "weights": model.digest, "config": model.config.to_dict()}
@@ -197,11 +208,11 @@ def load(folder: Path) -> Model:
     """Read a model folder, in float32 on the CPU.
 
     Raises:
-        ModelError: the folder is missing, incomplete, damaged, or of a later format.
+        ModelError: the folder is missing, incomplete, damaged, or of another format.
     """
     about = _about(folder)
     config = ModelConfig.from_dict(about["config"], str(folder / "stance.json"))
-    _check_files(folder, has_lexicon=config.lexicon_size > 0, digest=about["weights"])
+    _check_files(folder, config, digest=about["weights"])
     with _reading(f"{folder}: expected the files of one model folder, unchanged", "Copy the model folder again."):
         schema = LabelSchema.load(folder / "schema.json")
         encoder_config = AutoConfig.for_model(**json.loads((folder / "encoder.json").read_text(encoding="utf-8")))
@@ -218,13 +229,15 @@ def load(folder: Path) -> Model:
         network=network.eval(),
         tokenizer=tokenizer,
         lexicon=lexicon,
+        cues=CueFinder.load(folder / "cues.tsv", schema.device_ids) if config.cues else None,
         digest=about["weights"],
     )
 
 
-def _check_files(folder: Path, *, has_lexicon: bool, digest: str) -> None:
+def _check_files(folder: Path, config: ModelConfig, *, digest: str) -> None:
     needed = ["model.safetensors", "encoder.json", "tokenizer.json", "schema.json", "calibration.json"]
-    missing = [name for name in needed + ["lexicon.json"] * has_lexicon if not (folder / name).is_file()]
+    needed += ["lexicon.json"] * (config.lexicon_size > 0) + ["cues.tsv"] * config.cues
+    missing = [name for name in needed if not (folder / name).is_file()]
     if missing:
         raise ModelError(f"{folder}: the model folder is incomplete, {', '.join(missing)} is missing. Copy it again.")
     found = _digest(folder / "model.safetensors")
@@ -246,14 +259,19 @@ def _about(folder: Path) -> dict[str, Any]:
         )
     try:
         about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        later = about["format"] > FORMAT
+        later, earlier = about["format"] > FORMAT, about["format"] < FORMAT
         about["config"], about["weights"], about["name"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: expected format, name, weights and config in JSON; {error!r}.") from error
     if later:
         raise ModelError(
-            f"{folder}: made by a later stance (format {about['format']}, this one reads up to {FORMAT}). "
+            f"{folder}: made by a later stance (format {about['format']}, this one reads format {FORMAT}). "
             "Upgrade stance."
+        )
+    if earlier:
+        raise ModelError(
+            f"{folder}: made by an earlier stance (format {about['format']}, this one reads format {FORMAT}). "
+            "Train the model again with `stance train`, or use the stance that made it."
         )
     return about
 

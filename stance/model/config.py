@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "ModelConfig"]
 
-FORMAT = 1
-"""Version of the model folder's layout; a folder of a later version is refused."""
+FORMAT = 2
+"""Version of the model folder's layout; a folder of another version is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class ModelConfig:
         position_offset: position id of a sequence's first token (RoBERTa counts from pad_id + 1).
         lexicon_size: words in the lexicon, 0 for an encoder without one.
         lexicon_width: width of the lexicon's vectors.
+        cues: does the model read set expressions (`cues.tsv` in its folder)?
     """
 
     window_tokens: int = 256
@@ -39,6 +40,7 @@ class ModelConfig:
     position_offset: int = 0
     lexicon_size: int = 0
     lexicon_width: int = 0
+    cues: bool = False
 
     def __post_init__(self) -> None:
         if self.window_tokens < self.title_tokens + 32:

@@ -2,27 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from stance.model.calibration import Probabilities
+from stance.model.chain import best_paths, marginals, paragraph_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from stance.model.calibration import Calibration, Probabilities
-    from stance.model.encoding import Piece, Window
+    from torch import Tensor
 
-__all__ = ["ParagraphReading", "SpanReading", "decode", "merge"]
+    from stance.model.batch import Batch
+    from stance.model.calibration import Calibration
+    from stance.model.encoding import Piece, Window
+    from stance.model.network import Logits
+
+__all__ = ["Decisions", "ParagraphReading", "SpanReading", "decode", "merge"]
 
 Floats = NDArray[np.float32]
 
-RELATIVE = 0.5
-"""Where a device is reported but no token reaches its span threshold, tokens count from this share of the best on."""
 
-BRIDGE = 2
-"""Tokens below the threshold that a span may step over: one expression, read unevenly, is not several spans."""
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What a batch says, small enough to travel.
+
+    N is the number of reported devices, L the tokens of the longest paragraph and the separator behind it.
+
+    Attributes:
+        devices, stances: see `Probabilities`.
+        owners: row, slot and device of each reported device, in this order. int64. Shape (N, 3).
+        inside: probability that a token lies in a span. Shape (N, L).
+        chosen: does it, on the best path? Boolean. Shape (N, L).
+    """
+
+    devices: Tensor
+    stances: Tensor
+    owners: Tensor
+    inside: Tensor
+    chosen: Tensor
+
+    @classmethod
+    def of(cls, logits: Logits, batch: Batch, calibration: Calibration) -> Decisions:
+        """Decide which devices are reported, and find their spans."""
+        probabilities = Probabilities.of(logits, calibration)
+        thresholds = torch.tensor(calibration.device_thresholds, device=batch.places.device)
+        reported = (probabilities.devices >= thresholds) & (batch.places >= 0)[..., None]
+        owners = reported.nonzero()
+        rows, slots, numbers = owners.unbind(1)
+        steps = paragraph_steps(logits.steps, batch.places, batch.text, rows, slots)
+        steps = steps.gather(2, numbers[:, None, None, None, None].expand(-1, steps.shape[1], 1, 2, 2))
+        inside, chosen = marginals(steps)[..., 0], best_paths(steps)[..., 0]
+        return cls(probabilities.devices, probabilities.stances, owners, inside, chosen)
+
+    def cpu(self) -> Decisions:
+        """The same on the CPU."""
+        return Decisions(*(getattr(self, f.name).cpu() for f in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +93,33 @@ class ParagraphReading:
     tokens: int
 
 
-def decode(
-    window: Window, row: int, probabilities: Probabilities, calibration: Calibration
-) -> Iterator[ParagraphReading]:
-    """Readings of the pieces of one window, which is row `row` of the batch. `probabilities` is on the CPU."""
-    inside = probabilities.inside[row].numpy()
-    begin = probabilities.begin[row].numpy()
-    presence = probabilities.devices[row].numpy()
-    stances = probabilities.stances[row].numpy()
+def decode(window: Window, row: int, decisions: Decisions) -> Iterator[ParagraphReading]:
+    """Readings of the pieces of one window, which is row `row` of the batch. `decisions` is on the CPU."""
+    presence = decisions.devices[row].numpy()
+    stances = decisions.stances[row].numpy()
+    owners = decisions.owners.numpy()
+    first, stop = np.searchsorted(owners[:, 0], [row, row + 1])
     for slot, piece in enumerate(window.pieces):
-        place = slice(int(window.places[slot]), int(window.places[slot]) + len(piece.ids))
-        own = np.flatnonzero(window.pair_slots == slot)
         spans = [
             span
-            for device in np.flatnonzero(presence[slot] >= calibration.device_thresholds)
-            for span in _spans(piece, int(device), inside[place, device], begin[place, device], calibration)
+            for n in range(first, stop)
+            if owners[n, 1] == slot
+            for span in _spans(piece, int(owners[n, 2]), decisions.inside[n].numpy(), decisions.chosen[n].numpy())
         ]
         yield ParagraphReading(
             piece.paragraph,
             presence[slot],
             tuple(sorted(spans, key=lambda s: (s.start, s.end, s.device))),
-            stances[own],
+            stances[np.flatnonzero(window.pair_slots == slot)],
             len(piece.ids),
         )
 
 
-def _spans(piece: Piece, device: int, inside: Floats, begin: Floats, calibration: Calibration) -> Iterator[SpanReading]:
-    if not len(inside):
-        return
-    threshold = min(calibration.span_thresholds[device], RELATIVE * float(inside.max()))
-    chosen = np.flatnonzero(inside >= threshold)
-    opens = (np.diff(chosen) > BRIDGE + 1) | (begin > inside / 2)[chosen[1:]]
-    for tokens in np.split(chosen, np.flatnonzero(opens) + 1):
-        first, last = int(tokens[0]), int(tokens[-1])
-        probability = float(inside[first : last + 1].mean())
-        yield SpanReading(device, int(piece.starts[first]), int(piece.ends[last]), probability)
+def _spans(piece: Piece, device: int, inside: Floats, chosen: NDArray[np.bool_]) -> Iterator[SpanReading]:
+    edges = np.flatnonzero(np.diff(chosen[: len(piece.ids)], prepend=False, append=False))
+    for first, stop in edges.reshape(-1, 2):
+        probability = float(inside[first:stop].mean())
+        yield SpanReading(device, int(piece.starts[first]), int(piece.ends[stop - 1]), probability)
 
 
 def merge(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from stance.model.borders import OUTSIDE, borders, part_of
 from stance.text.targets import mentions, partial_mentions
 
 if TYPE_CHECKING:
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
     from stance.model.config import ModelConfig
+    from stance.text.cues import CueFinder
 
 __all__ = ["BLOCK", "BODY", "EXACT", "PAD", "PARTIAL", "TITLE", "Encoder", "Passage", "Piece", "Window"]
 
 Ids = NDArray[np.int32]
+Bits = NDArray[np.int64]
 Named = NDArray[np.int8]
 
 PAD, TITLE, BODY, BLOCK = range(4)
@@ -59,14 +62,18 @@ class Piece:
         paragraph: index of the paragraph in its passage.
         ids: token ids. Shape (T,).
         words: id in the lexicon of the word that the token lies in, 0 for none. Shape (T,).
+        cues: bits of the expressions that the token lies in, see `stance.text.cues`. int64. Shape (T,).
         starts, ends: half-open character span of each token in the paragraph. Shape (T,).
+        borders: kind (`stance.model.borders`) of the place before each token, and behind the last. Shape (T + 1,).
     """
 
     paragraph: int
     ids: Ids
     words: Ids
+    cues: Bits
     starts: Ids
     ends: Ids
+    borders: Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ class Window:
 
     Attributes:
         pieces: the paragraphs of the window, slot 0, 1, … in order.
-        ids, words, positions, segments: one entry a token, text first, then the blocks. Shape (T,).
+        ids, words, cues, positions, segments, borders: one entry a token, text first, then the blocks. Shape (T,).
         slots: slot of the piece that a token belongs to; -1 for title and separators before the first. Shape (T,).
         blocks: number of the token's block, from 1; 0 for text. Shape (T,).
         places: index of the first token of each piece. Shape (P,).
@@ -86,8 +93,10 @@ class Window:
     pieces: tuple[Piece, ...]
     ids: Ids
     words: Ids
+    cues: Bits
     positions: Ids
     segments: Ids
+    borders: Ids
     slots: Ids
     blocks: Ids
     places: Ids
@@ -103,10 +112,13 @@ class Window:
 class Encoder:
     """Turns passages into windows. Thread-safe: it keeps no state between calls."""
 
-    def __init__(self, tokenizer: Tokenizer, lexicon: Tokenizer | None, config: ModelConfig) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, lexicon: Tokenizer | None, config: ModelConfig, cues: CueFinder | None = None
+    ) -> None:
         self.tokenizer = tokenizer
         self.lexicon = lexicon
         self.config = config
+        self.cues = cues
 
     def windows(self, passage: Passage) -> list[Window]:
         """The windows of a passage, in order. Each paragraph that holds a token is in one or more of them."""
@@ -134,16 +146,38 @@ class Encoder:
         title = _part(self._tokens([passage.title])[0], 0, self.config.title_tokens)
         named = _named(title, passage.title, passage.targets)
         ids = _ids([self.config.cls_id, *title.ids, self.config.sep_id])
-        return Piece(-1, ids, np.pad(title.words, 1), title.starts, title.ends), np.pad(named, ((0, 0), (1, 0)))
+        return _outside(ids, np.pad(title.words, 1), np.pad(title.cues, 1)), np.pad(named, ((0, 0), (1, 0)))
 
     def _tokens(self, texts: Sequence[str]) -> list[Piece]:
         encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
         words = (
             self.lexicon.encode_batch(list(texts), add_special_tokens=False) if self.lexicon else [None] * len(texts)
         )
-        return [
-            _piece(i, e, w, self.config.lexicon_size) for i, (e, w) in enumerate(zip(encodings, words, strict=True))
-        ]
+        return [self._piece(i, text, e, w) for i, (text, e, w) in enumerate(zip(texts, encodings, words, strict=True))]
+
+    def _piece(self, index: int, text: str, encoding: Encoding, words: Encoding | None) -> Piece:
+        spans = np.array(encoding.offsets, np.int32).reshape(-1, 2)
+        starts, ends = spans[:, 0], spans[:, 1]
+        spelled = np.zeros(len(text) + 1, np.int32)  # word id of each character
+        begins = np.zeros(len(text) + 1, np.bool_)  # does a word begin at it?
+        for word, (start, end) in zip(words.ids, words.offsets, strict=True) if words else ():
+            begins[start] = True
+            if 0 < word <= self.config.lexicon_size:
+                spelled[start:end] = word
+        same = np.diff([-1 if w is None else w for w in encoding.word_ids], prepend=-1) == 0
+        chinese = np.array([text[start] >= "\u2e80" for start in starts], np.bool_)  # a word each, as far as we know
+        shared = np.append(False, starts[1:] < ends[:-1])[: len(starts)]  # several tokens of one character
+        continued = shared | (same & ~chinese) | (~begins[starts] if words else False)
+        cues = self.cues.bits(text) if self.cues else np.zeros(len(text), np.int64)
+        return Piece(
+            index,
+            np.array(encoding.ids, np.int32),
+            spelled[starts],
+            cues[starts] | cues[ends - 1],
+            starts,
+            ends,
+            borders(text, starts, ends, continued),
+        )
 
     def _blocks(self, targets: Sequence[str]) -> list[Piece]:
         """[CLS] target, for each target."""
@@ -151,15 +185,13 @@ class Encoder:
         for target in self._tokens(targets) if targets else []:
             kept = _part(target, 0, self.config.target_tokens - 1)
             ids = _ids([self.config.cls_id, *kept.ids])
-            blocks.append(Piece(-1, ids, np.pad(kept.words, (1, 0)), kept.starts, kept.ends))
+            blocks.append(_outside(ids, np.pad(kept.words, (1, 0)), np.pad(kept.cues, (1, 0))))
         return blocks
 
     def _assemble(self, head: Piece, pieces: tuple[Piece, ...], blocks: list[Piece], named: list[Named]) -> Window:
-        sep = np.array([self.config.sep_id], np.int32)
-        none = np.zeros(1, np.int32)
         pairs = [(slot, target) for slot in range(len(pieces)) for target in range(len(blocks))]
-        rows = [blocks[target] for _, target in pairs]
-        sizes = np.array([len(head.ids), *(len(p.ids) + 1 for p in pieces), *(len(r.ids) for r in rows)])
+        rows = [head, *(self._closed(p) for p in pieces), *(blocks[target] for _, target in pairs)]
+        sizes = np.array([len(row.ids) for row in rows])
         starts = np.cumsum(sizes) - sizes
         first_block = 1 + len(pieces)
         text = int(sizes[:first_block].sum())
@@ -170,10 +202,12 @@ class Encoder:
             named_text[:, start : start + own.shape[1]] = own
         return Window(
             pieces=pieces,
-            ids=np.concatenate([head.ids, *(x for p in pieces for x in (p.ids, sep)), *(r.ids for r in rows)]),
-            words=np.concatenate([head.words, *(x for p in pieces for x in (p.words, none)), *(r.words for r in rows)]),
+            ids=np.concatenate([r.ids for r in rows]),
+            words=np.concatenate([r.words for r in rows]),
+            cues=np.concatenate([r.cues for r in rows]),
             positions=_ids(np.where(segments == BLOCK, within, np.arange(sizes.sum()))),
             segments=_ids(segments),
+            borders=np.concatenate([r.borders[: len(r.ids)] for r in rows]),
             slots=_ids(np.repeat([-1, *range(len(pieces)), *(slot for slot, _ in pairs)], sizes)),
             blocks=_ids(np.repeat([0] * first_block + list(range(1, len(pairs) + 1)), sizes)),
             places=_ids(starts[1:first_block]),
@@ -183,21 +217,27 @@ class Encoder:
             named=named_text,
         )
 
+    def _closed(self, piece: Piece) -> Piece:
+        """The piece with [SEP] behind it."""
+        return Piece(
+            piece.paragraph,
+            np.append(piece.ids, np.int32(self.config.sep_id)),
+            np.append(piece.words, np.int32(0)),
+            np.append(piece.cues, np.int64(0)),
+            piece.starts,
+            piece.ends,
+            piece.borders,
+        )
+
 
 def _ids(values: ArrayLike) -> Ids:
     return np.asarray(values, np.int32)
 
 
-def _piece(paragraph: int, encoding: Encoding, words: Encoding | None, lexicon_size: int) -> Piece:
-    spans = np.array(encoding.offsets, np.int32).reshape(-1, 2)
-    word_of_token = np.zeros(len(spans), np.int32)
-    if words is not None and len(spans):
-        spelled = np.zeros(int(spans.max(initial=0)) + 1, np.int32)  # word id of each character
-        for word, (start, end) in zip(words.ids, words.offsets, strict=True):
-            if 0 < word <= lexicon_size:
-                spelled[start:end] = word
-        word_of_token = spelled[spans[:, 0]]
-    return Piece(paragraph, np.array(encoding.ids, np.int32), word_of_token, spans[:, 0], spans[:, 1])
+def _outside(ids: Ids, words: Ids, cues: Bits) -> Piece:
+    """Tokens that no span can lie in."""
+    none = _ids([])
+    return Piece(-1, ids, words, cues, none, none, np.full(len(ids) + 1, OUTSIDE, np.int32))
 
 
 def _cut(piece: Piece, text: str, room: int) -> Iterator[Piece]:
@@ -219,7 +259,15 @@ def _part(piece: Piece, start: int, stop: int) -> Piece:
     if start == 0 and stop >= len(piece.ids):
         return piece
     cut = slice(start, stop)
-    return Piece(piece.paragraph, piece.ids[cut], piece.words[cut], piece.starts[cut], piece.ends[cut])
+    return Piece(
+        piece.paragraph,
+        piece.ids[cut],
+        piece.words[cut],
+        piece.cues[cut],
+        piece.starts[cut],
+        piece.ends[cut],
+        part_of(piece.borders, start, stop),
+    )
 
 
 def _pack(sizes: Sequence[int], room: int) -> Iterator[list[int]]:

@@ -13,7 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from stance.model.chain import path_score
+
 if TYPE_CHECKING:
+    from stance.model.batch import Batch
     from stance.model.network import Logits
 
 __all__ = ["UNKNOWN", "Gold", "Losses", "multitask_loss"]
@@ -27,7 +30,7 @@ class Gold:
     """Labels of a batch.
 
     Attributes:
-        tags: 0 outside, 1 begin, 2 inside, or UNKNOWN. int64. Shape (B, T, D).
+        tags: 0 outside, 1 inside a span, or UNKNOWN, for whole paragraphs. int64. Shape (B, T, D).
         devices: 1 present, 0 absent, or UNKNOWN. int64. Shape (B, P, D).
         stances: the classes that the label leaves open (favor, against, neutral, absent); all of them where
             the pair is unlabelled. Boolean. Shape (B, K, S + 1).
@@ -58,24 +61,29 @@ class Losses:
 
 
 def multitask_loss(
-    logits: Logits, gold: Gold, weights: tuple[float, float, float] = (1.0, 1.0, 1.0), smoothing: float = 0.0
+    logits: Logits,
+    gold: Gold,
+    batch: Batch,
+    weights: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    smoothing: float = 0.0,
 ) -> Losses:
-    """Cross-entropy of tags, binary cross-entropy of presence, marginal cross-entropy of stances.
+    """Negative log-likelihood of span paths, binary cross-entropy of presence, marginal cross-entropy of stances.
 
-    Tag and presence losses are summed over devices, averaged over the tokens or paragraphs that have a label. A
-    stance label that leaves several classes open is scored by the probability of them all: -log Σ p.
+    Span and presence losses are summed over devices, averaged over the paragraphs that have a label. A stance label
+    that leaves several classes open is scored by the probability of them all: -log Σ p.
     """
-    tags, tag_count = _tag_loss(logits.tags.float(), gold.tags)
+    tags, tag_count = _path_loss(logits, gold.tags, batch)
     devices, device_count = _presence_loss(logits.devices.float(), gold.devices, smoothing)
     stances, pair_count = _stance_loss(logits.stances.float(), gold.stances, smoothing)
     return Losses(weights[0] * tags, weights[1] * devices, weights[2] * stances, (tag_count, device_count, pair_count))
 
 
-def _tag_loss(logits: Tensor, gold: Tensor) -> tuple[Tensor, int]:
-    known = (gold != UNKNOWN).any(-1)
-    count = int(known.sum())
-    loss = functional.cross_entropy(logits.flatten(0, 2), gold.flatten(), ignore_index=UNKNOWN, reduction="sum")
-    return loss / max(count, 1), count
+def _path_loss(logits: Logits, gold: Tensor, batch: Batch) -> tuple[Tensor, int]:
+    first = batch.places.clamp_min(0)[..., None].expand_as(logits.partition)
+    known = (gold.gather(1, first) != UNKNOWN) & (batch.places >= 0)[..., None]
+    count = int(known.any(-1).sum())
+    score = path_score(logits.steps, gold == 1, batch.places, batch.text)
+    return torch.where(known, logits.partition - score, 0.0).sum() / max(count, 1), count
 
 
 def _presence_loss(logits: Tensor, gold: Tensor, smoothing: float) -> tuple[Tensor, int]:

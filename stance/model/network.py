@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from stance.model.chain import SpanHead, log_partition
 from stance.model.encoding import PAD
+from stance.text.cues import BITS_PER_DEVICE
 
 if TYPE_CHECKING:
     from stance.model.batch import Batch
 
 __all__ = ["Logits", "StanceNetwork"]
-
-TAGS = 3
-"""Tags of a token for each device: outside, begin, inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +29,20 @@ class Logits:
     """What the network says, all before softmax or sigmoid.
 
     Attributes:
-        tags: outside, begin, inside for each device at each token. Shape (B, T, D, 3).
+        steps: of the chain of each device, see `stance.model.chain`. Shape (B, T, D, 2, 2).
+        partition: log of the summed scores of all paths through each paragraph. Shape (B, P, D).
         devices: presence of each device in each paragraph. Shape (B, P, D).
         stances: favor, against, neutral, absent for each pair. Shape (B, K, S + 1).
     """
 
-    tags: Tensor
+    steps: Tensor
+    partition: Tensor
     devices: Tensor
     stances: Tensor
 
 
 class StanceNetwork(nn.Module):
-    """Encoder, token head, paragraph head and pair head.
+    """Encoder, span head, paragraph head and pair head.
 
     Args:
         encoder: a Hugging Face BERT-like model that takes `inputs_embeds`, `position_ids` and a mask (B, 1, T, T).
@@ -49,6 +50,8 @@ class StanceNetwork(nn.Module):
         stances: number of stances S; the head has one class more, for pairs of which the paragraph does not speak.
         lexicon_size: words in the lexicon; 0 for none.
         lexicon_width: width of the lexicon's vectors.
+        cues: does the network read cues (`stance.text.cues`)?
+        cue_dropout: share of windows that are read without their cues while training.
         position_offset: position id of a sequence's first token.
         dropout: share of features dropped before each head while training.
     """
@@ -61,6 +64,8 @@ class StanceNetwork(nn.Module):
         stances: int,
         lexicon_size: int = 0,
         lexicon_width: int = 0,
+        cues: bool = False,
+        cue_dropout: float = 0.15,
         position_offset: int = 0,
         dropout: float = 0.1,
     ) -> None:
@@ -73,18 +78,21 @@ class StanceNetwork(nn.Module):
         self.segment = nn.Embedding(4, embeddings.embedding_dim, padding_idx=PAD)
         nn.init.zeros_(self.segment.weight)
         self.lexicon = Lexicon(lexicon_size, lexicon_width, embeddings.embedding_dim) if lexicon_size else None
+        self.cues = CueInput(devices, embeddings.embedding_dim, cue_dropout) if cues else None
         self.dropout = nn.Dropout(dropout)
-        self.tags = nn.Linear(width, devices * TAGS)
+        self.spans = SpanHead(width, devices)
         self.devices = EvidenceHead(width, devices)
         self.stances = PairHead(width, stances + 1, dropout)
 
     def forward(self, batch: Batch) -> Logits:
         """Logits of a batch; entries of padding are meaningless."""
         states = self.dropout(self.encode(batch))
-        tags = self.tags(states).unflatten(-1, (-1, TAGS))
+        steps = self.spans(states, batch.borders)
+        partition = log_partition(steps, batch.places, batch.text)
         return Logits(
-            tags=tags,
-            devices=self.devices(states, tags, batch.slots, batch.places, batch.blocks),
+            steps=steps,
+            partition=partition,
+            devices=self.devices(states, steps[..., 1, 1], partition, batch),
             stances=self.stances(states, batch),
         )
 
@@ -94,6 +102,8 @@ class StanceNetwork(nn.Module):
         embedded = embeddings(batch.ids) + self.segment(batch.segments)
         if self.lexicon is not None:
             embedded = embedded + self.lexicon(batch.words)
+        if self.cues is not None:
+            embedded = embedded + self.cues(batch.cues)
         output = self.encoder(
             inputs_embeds=embedded,
             attention_mask=attention_mask(batch)[:, None],
@@ -129,29 +139,48 @@ class Lexicon(nn.Module):
         return projected
 
 
-class EvidenceHead(nn.Module):
-    """Presence of each device in each paragraph: evidence at each token, averaged by attention of its own.
+class CueInput(nn.Module):
+    """What to add to the embeddings of the characters of set expressions."""
 
-    For device d, paragraph p:  logit = Σ_t softmax_t(a_td) · e_td, over the tokens t of p, where attention a and
-    evidence e are linear in the token's state; the tag logits add to the evidence.
+    def __init__(self, devices: int, output: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.projection = nn.Linear(devices * BITS_PER_DEVICE, output, bias=False)
+        nn.init.zeros_(self.projection.weight)
+
+    def forward(self, cues: Tensor) -> Tensor:
+        """Bits (B, T) → what to add to the token embeddings (B, T, E); zero where no bit is set."""
+        if self.training and self.dropout:
+            cues = cues * (torch.rand(len(cues), 1, device=cues.device) >= self.dropout)
+        shifts = torch.arange(self.projection.in_features, device=cues.device)
+        bits = (cues[..., None] >> shifts) & 1
+        projected: Tensor = self.projection(bits.to(self.projection.weight.dtype))
+        return projected
+
+
+class EvidenceHead(nn.Module):
+    """Presence of each device in each paragraph: the odds of a span, and evidence averaged by attention of its own.
+
+    For device d, paragraph p:  logit = w_d · log(odds that the chain holds a span) + Σ_t softmax_t(a_td) · e_td, over
+    the tokens t of p, where attention a and evidence e are linear in the token's state. The chain learns from span
+    labels alone: the loss of presence would teach it to see spans anywhere, wherever they are.
     """
 
     def __init__(self, width: int, devices: int) -> None:
         super().__init__()
         self.attention = nn.Linear(width, devices)
         self.evidence = nn.Linear(width, devices)
-        self.tag_weight = nn.Parameter(torch.ones(devices))
+        self.span_weight = nn.Parameter(torch.full((devices,), 0.5))
 
-    def forward(self, states: Tensor, tags: Tensor, slots: Tensor, places: Tensor, blocks: Tensor) -> Tensor:
-        """Presence logits. Shape (B, P, D)."""
-        inside = (tags[..., 1:].logsumexp(-1) - tags[..., 0]).float()  # log odds that the token is in a span
-        attention = (self.attention(states).float() + inside).clamp(-30, 30).exp()
-        evidence = self.evidence(states).float() + self.tag_weight * inside
-        paragraphs = torch.arange(places.shape[1], device=slots.device)[:, None]
-        weights = ((slots[:, None] == paragraphs) & (blocks == 0)[:, None]).to(attention.dtype)
+    def forward(self, states: Tensor, inside: Tensor, partition: Tensor, batch: Batch) -> Tensor:
+        """States (B, T, W), log potentials of going on (B, T, D), partition (B, P, D) → logits (B, P, D)."""
+        attention = (self.attention(states).float() + inside.detach().clamp(-10, 10)).clamp(-30, 30).exp()
+        paragraphs = torch.arange(batch.places.shape[1], device=states.device)[:, None]
+        weights = ((batch.slots[:, None] == paragraphs) & (batch.blocks == 0)[:, None]).to(attention.dtype)
         total = weights @ attention  # at least e^-30 where there is a token
-        pooled: Tensor = (weights @ (attention * evidence)) / total.clamp_min(1e-20)
-        return pooled
+        pooled: Tensor = (weights @ (attention * self.evidence(states).float())) / total.clamp_min(1e-20)
+        partition = partition.detach().clamp_min(1e-4)
+        return pooled + self.span_weight * (partition + (-(-partition).expm1()).log())
 
 
 class PairHead(nn.Module):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import zlib
 from dataclasses import asdict
 from functools import cache
 from importlib import resources
@@ -26,7 +27,7 @@ from stance.summary.quoting import visible
 if TYPE_CHECKING:
     from stance.schema import LabelSchema
 
-__all__ = ["Assets", "embedded", "render", "script", "style_sheet"]
+__all__ = ["Assets", "embedded", "packed", "render", "script", "style_sheet"]
 
 _JSON = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "'": "\\u0027", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -63,6 +64,12 @@ def embedded(value: Any) -> Markup:
     """The value as JSON that stands in a script element and cannot end it."""
     text = json.dumps(_visible(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup(text.translate(_JSON))  # escaped just now
+
+
+def packed(value: Any) -> Markup:
+    """The value as compressed JSON in Base64, for what a reader may never open: a tenth of its size, and as harmless."""
+    text = json.dumps(_visible(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(base64.b64encode(zlib.compress(text.encode("utf-8", "replace"), 9)).decode("ascii"))
 
 
 def style_sheet(schema: LabelSchema) -> str:
@@ -106,7 +113,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals.update(embedded=embedded, domains=domains(), marked=marked, blocks=blocks)
+    environment.globals.update(embedded=embedded, packed=packed, domains=domains(), marked=marked, blocks=blocks)
     environment.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f}%"
     return environment
 

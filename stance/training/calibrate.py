@@ -10,7 +10,14 @@ import torch
 from numpy.typing import NDArray
 
 from stance.errors import InputError
-from stance.model.calibration import Calibration, best_threshold, fit_scale, fit_temperature
+from stance.model.calibration import (
+    Calibration,
+    best_threshold,
+    fit_scale,
+    fit_side_threshold,
+    fit_temperature,
+    fold_absent,
+)
 from stance.model.losses import UNKNOWN
 from stance.training.features import EncodingLoss, LabelledWindow, collate_labelled, labelled_windows
 
@@ -32,15 +39,11 @@ class _Readings:
 
     Attributes:
         devices, device_gold: presence logits and labels. Shape (P, D); -1 where unlabelled.
-        inside, inside_gold: probability of begin or inside, and whether it is so. Shape (T, D); -1 where unlabelled
-            or where the paragraph has no such device.
         stances, stance_gold: logits (K', S + 1) and folded classes (K',) of the labelled pairs.
     """
 
     devices: Floats
     device_gold: Labels
-    inside: Floats
-    inside_gold: Labels
     stances: Floats
     stance_gold: Labels
 
@@ -53,17 +56,17 @@ def calibrate(model: Model, articles: Iterable[LabelledArticle]) -> Calibration:
         raise InputError("Calibration needs labelled development articles; found none. Name a file with --dev.")
     devices = np.concatenate([r.devices for r in found])
     device_gold = np.concatenate([r.device_gold for r in found])
-    inside = np.concatenate([r.inside for r in found])
-    inside_gold = np.concatenate([r.inside_gold for r in found])
     stances = np.concatenate([r.stances for r in found])
     stance_gold = np.concatenate([r.stance_gold for r in found])
     scales, thresholds = _devices(devices, device_gold)
+    temperature = fit_temperature(stances, stance_gold) if len(stances) else 1.0
+    folded = fold_absent((torch.from_numpy(stances) / temperature).softmax(-1)).numpy()
     return Calibration(
-        stance_temperature=fit_temperature(stances, stance_gold) if len(stances) else 1.0,
+        stance_temperature=temperature,
+        side_threshold=fit_side_threshold(folded, stance_gold) if len(stances) else 0.5,
         device_slopes=tuple(slope for slope, _ in scales),
         device_offsets=tuple(offset for _, offset in scales),
         device_thresholds=thresholds,
-        span_thresholds=_thresholds(inside, inside_gold),
     )
 
 
@@ -93,25 +96,18 @@ def _read(model: Model, windows: Sequence[LabelledWindow], size: int = 16) -> It
         batch, _ = collate_labelled(rows, model.config.pad_id)
         with torch.inference_mode():
             logits = network(batch.to(hardware))
-        tags = logits.tags.float().softmax(-1)[..., 1:].sum(-1).double().cpu().numpy()
         devices = logits.devices.double().cpu().numpy()
         stances = logits.stances.double().cpu().numpy()
         for i, row in enumerate(rows):
-            yield _select(row, devices[i], tags[i], stances[i])
+            yield _select(row, devices[i], stances[i])
 
 
-def _select(row: LabelledWindow, devices: Floats, inside: Floats, stances: Floats) -> _Readings:
-    tags = row.tags.astype(np.int64)
-    slots = row.window.slots
-    bearing = (slots[:, None] >= 0) & (row.devices[np.maximum(slots, 0)] == 1)
-    inside_gold = np.where((tags != UNKNOWN) & bearing, tags > 0, UNKNOWN)
+def _select(row: LabelledWindow, devices: Floats, stances: Floats) -> _Readings:
     chosen = ~row.stances.all(-1)
     last = row.stances.shape[1] - 2
     return _Readings(
         devices=devices[: len(row.devices)],
         device_gold=row.devices.astype(np.int64),
-        inside=inside[: len(tags)],
-        inside_gold=inside_gold,
         stances=stances[: len(row.stances)][chosen],
         stance_gold=np.minimum(row.stances[chosen].argmax(-1), last),
     )

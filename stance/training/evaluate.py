@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,10 @@ from stance.errors import InputError
 from stance.model.encoding import Passage
 from stance.text.clean import clean
 from stance.training.examples import LabelledArticle, read_labelled
+from stance.training.features import EncodingLoss, labelled_windows
 from stance.training.metrics import EvaluationCounts, Scores
 from stance.training.metrics import evaluate as count
+from stance.training.quality.errors import ParagraphError, worst_paragraphs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,11 +36,15 @@ class EvaluationReport:
         model: name and digest of the model.
         data: the file.
         counts: what every score derives from.
+        lost: what the model's windows could not hold of the gold.
+        errors: the paragraphs that the model got most wrong, the worst first.
     """
 
     model: str
     data: str
     counts: EvaluationCounts
+    lost: EncodingLoss
+    errors: tuple[ParagraphError, ...]
 
     @property
     def scores(self) -> Scores:
@@ -46,12 +52,12 @@ class EvaluationReport:
         return self.counts.scores()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dicts and numbers."""
-        return {"model": self.model, "data": self.data, **self.scores.to_dict()}
+        """Plain dicts and numbers; no text of the articles."""
+        return {"model": self.model, "data": self.data, **self.scores.to_dict(), "lost": asdict(self.lost)}
 
     def to_text(self) -> str:
         """Tables for a terminal."""
-        return f"{self.model} on {self.data}\n{self.scores.to_text()}"
+        return f"{self.model} on {self.data}\n{self.scores.to_text()}\n\n{self.lost}"
 
 
 def evaluate(model: str | Path | None, data: str | Path, engine: EngineConfig | None = None) -> EvaluationReport:
@@ -67,14 +73,20 @@ def evaluate(model: str | Path | None, data: str | Path, engine: EngineConfig | 
         InputError, SchemaError: the data cannot be read, or has labels that the model does not know.
     """
     analyzer = Analyzer.load(model, engine=engine)
-    gold = read_labelled(Path(data), analyzer.schema)
+    schema = analyzer.schema
+    gold = read_labelled(Path(data), schema)
     if not gold:
         raise InputError(f"{data}: expected labelled articles, one JSON object a line; found none.")
     analyses = list(analyzer.analyze_many(article.to_article() for article in gold))
+    presence = list(_presence(analyzer, gold))
+    lost = EncodingLoss()
+    labelled_windows(gold, analyzer.engine.model.encoder, schema, lost)
     return EvaluationReport(
         model=analyzer.model_id,
         data=str(data),
-        counts=count(gold, analyses, analyzer.schema, _presence(analyzer, gold)),
+        counts=count(gold, analyses, schema, presence),
+        lost=lost,
+        errors=worst_paragraphs(gold, analyses, presence, schema),
     )
 
 

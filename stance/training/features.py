@@ -113,8 +113,7 @@ def _tag(piece: Piece, spans: Iterable[GoldSpan]) -> Labels:
     row = np.zeros(len(piece.ids), np.int8)
     for span in spans:
         inside = np.flatnonzero((piece.starts < span.end) & (piece.ends > span.start))
-        row[inside] = 2
-        row[inside[:1]] = 1
+        row[inside] = 1
     return row
 
 

@@ -46,6 +46,7 @@ class TrainConfig:
         dev: labelled articles on which temperatures and thresholds are fitted; none of them is trained on.
             Without any, a share of `data` is held out for this.
         output: model folder to write.
+        cues: list of set expressions for the model to read; none where empty.
         name: name of the model in results.
         held_out: share of the articles of `data` that is held out where no `dev` is given, 0 to 1.
         epochs: passes over `data`.
@@ -55,8 +56,9 @@ class TrainConfig:
         window_tokens: longest window of text, tokens.
         rate: peak learning rate of the encoder.
         head_rate: peak learning rate of heads and lexicon.
+        border_rate: peak learning rate of the scores of span borders: few numbers, which must become large.
         warmup: share of all steps, 0 to 1.
-        weights: of the losses of tags, devices and stances.
+        weights: of the losses of span paths, devices and stances.
         smoothing: label smoothing of presence and stance, 0 to 0.5.
         dropout: share of features dropped in the encoder, 0 to 1.
         seed: of data order, new weights and dropout.
@@ -65,6 +67,7 @@ class TrainConfig:
     encoder: str
     data: tuple[str, ...]
     output: str
+    cues: str = ""
     dev: tuple[str, ...] = ()
     auxiliary: tuple[str, ...] = ()
     name: str = "stance"
@@ -76,8 +79,9 @@ class TrainConfig:
     window_tokens: int = 256
     rate: float = 2e-4
     head_rate: float = 1e-3
+    border_rate: float = 3e-2
     warmup: float = 0.1
-    weights: tuple[float, float, float] = (1.0, 1.0, 2.0)
+    weights: tuple[float, float, float] = (0.3, 1.0, 3.0)
     smoothing: float = 0.0
     dropout: float = 0.1
     seed: int = 1
@@ -101,7 +105,13 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
     torch.set_float32_matmul_precision("high")
     output = Path(config.output)
     last_checkpoint = _claim(output, config)
-    model = checkpoint.from_encoder(config.encoder, schema, name=config.name, window_tokens=config.window_tokens)
+    model = checkpoint.from_encoder(
+        config.encoder,
+        schema,
+        name=config.name,
+        cues=Path(config.cues) if config.cues else None,
+        window_tokens=config.window_tokens,
+    )
     articles, dev = _articles(config, schema)
     if not articles or not dev:
         raise InputError(
@@ -219,14 +229,13 @@ def _arguments(config: TrainConfig, output: Path) -> TrainingArguments:
 
 
 def _optimizers(network: nn.Module, config: TrainConfig, steps: int) -> tuple[torch.optim.Optimizer, Any]:
-    groups: dict[tuple[bool, bool], list[Tensor]] = {}
+    groups: dict[tuple[float, bool], list[Tensor]] = {}
     for name, parameter in network.named_parameters():
-        groups.setdefault((name.startswith("encoder."), parameter.dim() > 1), []).append(parameter)
+        rate = config.rate if name.startswith("encoder.") else config.head_rate
+        rate = config.border_rate if name.startswith("spans.border.") else rate
+        groups.setdefault((rate, parameter.dim() > 1), []).append(parameter)
     optimizer = torch.optim.AdamW(
-        [
-            {"params": p, "lr": config.rate if encoder else config.head_rate, "weight_decay": 0.01 if matrix else 0.0}
-            for (encoder, matrix), p in groups.items()
-        ],
+        [{"params": p, "lr": rate, "weight_decay": 0.01 if matrix else 0.0} for (rate, matrix), p in groups.items()],
         betas=(0.9, 0.98),
     )
     schedule = get_linear_schedule_with_warmup(optimizer, int(config.warmup * steps), steps)  # type: ignore[no-untyped-call]
@@ -262,7 +271,7 @@ class _MultitaskTrainer(Trainer):
         batch: Batch = inputs["batch"].to(self.args.device)
         gold: Gold = inputs["gold"].to(self.args.device)
         logits = model(batch)
-        losses: Losses = multitask_loss(logits, gold, self.loss_weights, self.smoothing)
+        losses: Losses = multitask_loss(logits, gold, batch, self.loss_weights, self.smoothing)
         return (losses.total, logits) if return_outputs else losses.total
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:

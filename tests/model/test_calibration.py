@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from math import log
 
 import numpy as np
@@ -8,15 +9,22 @@ import pytest
 import torch
 
 from stance import LabelSchema, ModelError
-from stance.model.calibration import Calibration, Probabilities, best_threshold, fit_scale, fit_temperature
+from stance.model.calibration import (
+    Calibration,
+    Probabilities,
+    best_threshold,
+    fit_scale,
+    fit_side_threshold,
+    fit_temperature,
+)
 from stance.model.network import Logits
 
 CALIBRATION = Calibration(
     stance_temperature=2.0,
+    side_threshold=0.45,
     device_slopes=(1.0, 2.0, 0.5),
     device_offsets=(0.0, -1.0, 0.25),
     device_thresholds=(0.5, 0.4, 0.3),
-    span_thresholds=(0.6, 0.5, 0.45),
 )
 
 
@@ -106,22 +114,81 @@ def test_best_threshold_with_nothing_to_find():
 
 def test_probabilities_by_hand():
     logits = Logits(
-        tags=torch.tensor([0.0, log(2), log(5)]).reshape(1, 1, 1, 3).repeat(1, 1, 3, 1),
+        steps=torch.zeros(1, 1, 3, 2, 2),
+        partition=torch.zeros(1, 1, 3),
         devices=torch.tensor([[[log(3), 0.5, -0.5]]]),
         stances=torch.tensor([[[0.0, 2 * log(2), 2 * log(3), 2 * log(4)]]]),
     )
     probabilities = Probabilities.of(logits, CALIBRATION)
-    assert probabilities.begin.flatten().tolist() == pytest.approx([2 / 8] * 3)
-    assert probabilities.inside.flatten().tolist() == pytest.approx([7 / 8] * 3)
     assert probabilities.devices.flatten().tolist() == pytest.approx([0.75, 0.5, 0.5])
     assert probabilities.stances.flatten().tolist() == pytest.approx([0.1, 0.2, 0.7])
 
 
 def test_identity_changes_nothing():
-    logits = Logits(torch.randn(1, 2, 3, 3), torch.randn(1, 1, 3), torch.randn(1, 2, 4))
+    logits = Logits(torch.zeros(1, 2, 3, 2, 2), torch.zeros(1, 1, 3), torch.randn(1, 1, 3), torch.randn(1, 2, 4))
     probabilities = Probabilities.of(logits, Calibration.identity(3))
     torch.testing.assert_close(probabilities.devices, logits.devices.sigmoid())
     torch.testing.assert_close(probabilities.stances[..., :2], logits.stances.softmax(-1)[..., :2])
+
+
+@pytest.mark.parametrize(
+    ("threshold", "stances"),
+    [
+        (0.5, [0, 1, 2, 2]),
+        (0.625, [0, 1, 2, 2]),  # a sum at the threshold counts
+        (0.75, [0, 2, 2, 2]),
+        (0.25, [0, 1, 0, 2]),
+    ],
+)
+def test_a_side_is_taken_where_both_sides_reach_the_threshold(threshold, stances):
+    probabilities = np.array(
+        [[0.625, 0.25, 0.125], [0.25, 0.375, 0.375], [0.25, 0.125, 0.625], [0.0, 0.125, 0.875]], np.float32
+    )
+    assert replace(CALIBRATION, side_threshold=threshold).stances(probabilities).tolist() == stances
+
+
+def test_the_stance_of_no_pair():
+    assert CALIBRATION.stances(np.zeros((0, 3), np.float32)).shape == (0,)
+
+
+def macro_f1(probabilities, labels, threshold):
+    """Mean over three classes, each counted by hand; a class that is nowhere counts zero."""
+    found = [(0 if f >= a else 1) if f + a >= threshold else 2 for f, a, _ in probabilities.tolist()]
+    scores = []
+    for stance in range(3):
+        right = sum(x == y == stance for x, y in zip(found, labels, strict=True))
+        both = found.count(stance) + labels.count(stance)
+        scores.append(2 * right / both if both else 0.0)
+    return sum(scores) / 3
+
+
+def test_side_threshold_by_brute_force():
+    rng = np.random.default_rng(4)
+    for _ in range(10):
+        probabilities = rng.dirichlet([1, 1, 2], 40)
+        labels = draw(probabilities, rng)
+        found = fit_side_threshold(probabilities, labels)
+        scores = [macro_f1(probabilities, labels.tolist(), t) for t in np.linspace(0.2, 0.8, 61)]
+        assert macro_f1(probabilities, labels.tolist(), found) == pytest.approx(max(scores))
+
+
+def test_side_threshold_stays_near_one_half():
+    """Of equals, the nearest to one half is taken: in 0.3 … 0.4, and in all of 0.2 … 0.8."""
+    two = np.array([[0.4, 0.005, 0.595], [0.295, 0.0, 0.705], [0.0, 0.9, 0.1]])
+    assert fit_side_threshold(two, np.array([0, 2, 1])) == pytest.approx(0.4)
+    assert fit_side_threshold(two[2:], np.array([1])) == pytest.approx(0.5)
+    high = np.array([[0.0, 0.655, 0.345], [0.705, 0.0, 0.295], [0.0, 0.9, 0.1]])
+    assert fit_side_threshold(high, np.array([2, 0, 1])) == pytest.approx(0.66)
+
+
+def test_what_the_threshold_was_fitted_to_is_what_is_read():
+    rng = np.random.default_rng(6)
+    probabilities = rng.dirichlet([1, 2, 2], 60)
+    labels = draw(probabilities, rng)
+    threshold = fit_side_threshold(probabilities, labels)
+    read = replace(CALIBRATION, side_threshold=threshold).stances(probabilities)
+    expected = [(0 if f >= a else 1) if f + a >= threshold else 2 for f, a, _ in probabilities.tolist()]
+    assert read.tolist() == expected
 
 
 def test_round_trip(tmp_path, schema):
@@ -151,7 +218,17 @@ def test_a_number_that_is_none_is_refused(tmp_path, schema):
     path = tmp_path / "calibration.json"
     CALIBRATION.save(path, schema)
     data = json.loads(path.read_text(encoding="utf-8"))
-    data["span_thresholds"]["irony"] = "high"
+    data["device_thresholds"]["irony"] = "high"
     path.write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(ModelError, match="high"):
+        Calibration.load(path, schema)
+
+
+def test_the_calibration_of_an_earlier_format_is_refused(tmp_path, schema):
+    path = tmp_path / "calibration.json"
+    CALIBRATION.save(path, schema)
+    data = json.loads(path.read_text(encoding="utf-8"))
+    del data["side_threshold"]
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"expected the calibration of a model .*'side_threshold'"):
         Calibration.load(path, schema)

@@ -52,8 +52,50 @@ def test_round_trip(make_model, encoder_kind, tmp_path):
     assert not again.network.training
     assert all(parameter.dtype == torch.float32 for parameter in again.network.parameters())
     one, two = outputs(model), outputs(again)
-    for name in ("tags", "devices", "stances"):
+    for name in ("steps", "partition", "devices", "stances"):
         torch.testing.assert_close(getattr(one, name), getattr(two, name), atol=1e-6, rtol=0)
+
+
+@pytest.fixture
+def cues(tmp_path):
+    """A list of expressions as it may come: not sorted, further columns, a device that the schema does not know."""
+    path = tmp_path / "list.tsv"
+    path.write_text("石磨\tmetaphor\t7\n如山\tsimile,irony\n美方\thyperbole\n", encoding="utf-8")
+    return path
+
+
+def test_round_trip_with_cues(make_model, cues, tmp_path):
+    model = make_model("lexicon", cues=cues)
+    model.network.half().float()
+    checkpoint.save(model, tmp_path / "model")
+    again = checkpoint.load(tmp_path / "model")
+    assert {path.name for path in (tmp_path / "model").iterdir()} == FILES | {"lexicon.json", "cues.tsv"}
+    assert again.config.cues
+    assert again.cues.expressions == {"石磨": ("metaphor",), "如山": ("simile", "irony"), "美方": ("hyperbole",)}
+    assert again.cues.devices == model.schema.device_ids
+    text = "石磨如山，美方"
+    assert again.cues.bits(text).tolist() == model.cues.bits(text).tolist() != [0] * len(text)
+    one, two = outputs(model), outputs(again)
+    for name in ("steps", "partition", "devices", "stances"):
+        torch.testing.assert_close(getattr(one, name), getattr(two, name), atol=1e-6, rtol=0)
+    bare = make_model("lexicon")
+    assert (bare.config.cues, bare.cues, bare.network.cues) == (False, None, None)
+
+
+def test_cues_that_are_missing_or_damaged(make_model, cues, tmp_path):
+    folder = tmp_path / "model"
+    checkpoint.save(make_model(cues=cues), folder)
+    (folder / "cues.tsv").write_text("石磨 metaphor\n", encoding="utf-8")
+    with pytest.raises(ModelError, match=r"cues\.tsv line 1: expected an expression, a tab"):
+        checkpoint.load(folder)
+    (folder / "cues.tsv").unlink()
+    with pytest.raises(ModelError, match=r"incomplete, cues\.tsv is missing"):
+        checkpoint.load(folder)
+
+
+def test_a_list_of_cues_that_is_not_there(encoders, schema, tmp_path):
+    with pytest.raises(ModelError, match=r"none\.tsv: expected a list of expressions"):
+        checkpoint.from_encoder(encoders["bert"], schema, window_tokens=64, cues=tmp_path / "none.tsv")
 
 
 def test_weights_are_rounded_to_half_precision(make_model, tmp_path):
@@ -115,22 +157,28 @@ def test_a_damaged_file(saved, name, content):
 
 def test_exchanged_weights(saved):
     weights = load_file(saved / "model.safetensors")
-    weights["tags.bias"] += 1
+    weights["spans.token.bias"] += 1
     save_file(weights, saved / "model.safetensors")
     with pytest.raises(ModelError, match=r"expected weights with digest .* found .* damaged or was exchanged"):
         checkpoint.load(saved)
 
 
 def test_a_later_format(saved):
-    change(saved / "stance.json", format=2)
-    with pytest.raises(ModelError, match=r"made by a later stance \(format 2, this one reads up to 1\)"):
+    change(saved / "stance.json", format=3)
+    with pytest.raises(ModelError, match=r"made by a later stance \(format 3, this one reads format 2\).*Upgrade"):
+        checkpoint.load(saved)
+
+
+def test_an_earlier_format(saved):
+    change(saved / "stance.json", format=1)
+    with pytest.raises(ModelError, match=r"an earlier stance \(format 1, this one reads format 2\).*stance train"):
         checkpoint.load(saved)
 
 
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ({"window_tokens": 48}, "not the configuration of a stance model of format 1.*missing"),
+        ({"window_tokens": 48}, "not the configuration of a stance model of format 2.*missing"),
         ("none", "not the configuration"),
         ({"cls_id": 1, "sep_id": 2, "pad_id": 0, "layers": 2}, "layers"),
         ({"cls_id": 1, "sep_id": 2, "pad_id": 0, "window_tokens": 48}, "at least 32 tokens beside the title"),
@@ -151,7 +199,7 @@ def test_weights_of_another_shape(saved):
 
 def test_the_schema_of_another_model(saved, schema):
     LabelSchema(schema.stances, schema.devices[:2]).save(saved / "schema.json")
-    with pytest.raises(ModelError, match=r"size mismatch for tags\.weight"):
+    with pytest.raises(ModelError, match=r"size mismatch for spans\.token\.weight"):
         checkpoint.load(saved)
 
 
@@ -185,7 +233,7 @@ def test_from_encoder(encoders, encoder_kind, schema):
     assert (config.lexicon_size, config.lexicon_width) == ((6, 5) if encoder_kind == "lexicon" else (0, 0))
     assert model.id == "new@unsaved"
     assert isinstance(model.network, StanceNetwork)
-    assert (model.network.tags.out_features, model.network.stances.output.out_features) == (9, 4)
+    assert (model.network.spans.token.out_features, model.network.stances.output.out_features) == (9, 4)
     pretrained = load_file(encoders[encoder_kind] / "model.safetensors")
     own = model.network.encoder.state_dict()
     assert pretrained

@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stance.model.borders import INSIDE_WORD, KINDS, OUTSIDE
 from stance.model.encoding import BLOCK, BODY, EXACT, PARTIAL, TITLE, Encoder, Passage
+from stance.text.cues import CueFinder
 
 CLS, SEP = 2, 3  # of the BERT tokenizer in conftest
+
+
+NONE, LETTER, COMMA, STOP = range(4)  # classes of characters
+
+
+def between(before, behind):
+    """Kind of a place between two classes of characters."""
+    return 1 + round((KINDS - 1) ** 0.5) * before + behind
 
 
 def words_of(encoder, ids):
@@ -39,6 +49,97 @@ def test_a_window_by_hand(model):
     assert window.pieces[0].starts.tolist() == [0, 1, 2, 3]
     assert window.pieces[1].ends.tolist() == [1, 2]
     assert not window.words.any()
+    assert not window.cues.any()
+
+
+def test_borders_of_a_window_by_hand(model):
+    (window,) = model.encoder.windows(Passage("石，磨", ("中国，a1。", "美"), ("中国",)))
+    assert words_of(model.encoder, window.ids) == ("[CLS]石，磨[SEP]中国，a##1。[SEP]美[SEP][CLS]中国[CLS]中国")
+    first = [
+        between(NONE, LETTER),
+        between(LETTER, LETTER),
+        between(LETTER, COMMA),
+        between(COMMA, LETTER),
+        INSIDE_WORD,  # ##1
+        between(LETTER, STOP),
+        between(STOP, NONE),  # before [SEP]
+    ]
+    second = [between(NONE, LETTER), between(LETTER, NONE)]
+    assert window.borders.tolist() == [*[OUTSIDE] * 5, *first, *second, *[OUTSIDE] * 6]
+    assert [piece.borders.tolist() for piece in window.pieces] == [first, second]
+
+
+def test_words_of_the_lexicon_give_borders(make_model):
+    (window,) = make_model("lexicon").encoder.windows(Passage("", ("我们中国 美国。",), ()))
+    apart = between(LETTER, LETTER)
+    # 我 们 中 国 美 国 。 [SEP]: within 中国 and 美国, nothing begins; a blank that no token covers parts them
+    assert window.borders.tolist() == [
+        *[OUTSIDE] * 2,
+        between(NONE, LETTER),
+        apart,
+        apart,
+        INSIDE_WORD,
+        apart,
+        INSIDE_WORD,
+        between(LETTER, STOP),
+        between(STOP, NONE),
+    ]
+
+
+def test_borders_and_cues_of_cut_pieces(make_model):
+    """A long paragraph is cut within a word, which is a cue too: a span ends there, and another begins."""
+    model = make_model("lexicon")
+    finder = CueFinder(model.schema.device_ids, {"石磨": ("metaphor",)})
+    encoder = Encoder(model.tokenizer, model.lexicon, model.config, finder)
+    first, second = pieces_of(encoder.windows(Passage("", ("好" * 44 + "石磨" + "好" * 3,), ())))
+    apart = between(LETTER, LETTER)
+    assert first.borders.tolist() == [between(NONE, LETTER), *[apart] * 44, between(LETTER, NONE)]
+    assert second.borders.tolist() == [INSIDE_WORD, *[apart] * 3, between(LETTER, NONE)]
+    assert first.cues.tolist() == [0] * 44 + [0b011_000]
+    assert second.cues.tolist() == [0b101_000, 0, 0, 0]
+
+
+@pytest.fixture
+def with_cues(model):
+    expressions = {"石磨": ("metaphor",), "像石磨": ("simile",), "xyz": ("irony",), "美x": ("irony",)}
+    return Encoder(model.tokenizer, None, model.config, CueFinder(model.schema.device_ids, expressions))
+
+
+def test_cues_of_a_window_by_hand(with_cues):
+    (window,) = with_cues.windows(Passage("石磨", ("像石磨。", "好"), ("石磨",)))
+    begin, end = 0b011_000, 0b101_000  # of a metaphor
+    #                                [CLS] 石     磨  [SEP]  像      石             磨         。 [SEP]
+    assert window.cues.tolist() == [
+        *[0, begin, end, 0, 0b011, begin | 0b001, end | 0b101, 0, 0],
+        *[0, 0],  # 好 [SEP]
+        *[0, begin, end] * 2,  # [CLS] 石 磨
+    ]
+    assert window.cues.dtype == np.int64
+
+
+def test_a_token_of_several_characters_has_the_cues_of_its_ends(with_cues):
+    (window,) = with_cues.windows(Passage("", ("xyz美xy",), ()))  # xyz and xy are one [UNK] each
+    irony = 6
+    assert [int(bits) >> irony for bits in window.cues] == [0, 0, 0b111, 0b011, 0b101, 0]
+
+
+def test_long_titles_and_targets_are_cut_with_their_cues(with_cues):
+    (window,) = with_cues.windows(Passage("好" * 7 + "石磨", ("好",), ("好" * 4 + "石磨",)))
+    assert window.cues.tolist() == [0] * 8 + [0b011_000] + [0] * 3 + [0] * 5 + [0b011_000]
+
+
+@settings(max_examples=40, deadline=None)
+@given(paragraphs=st.lists(st.text(alphabet="中国石磨，。！”ab 1\n", max_size=120), max_size=5))
+def test_every_piece_is_closed(model, paragraphs):
+    for window in model.encoder.windows(Passage("石磨", tuple(paragraphs), ("中国",))):
+        assert len(window.borders) == len(window.cues) == len(window)
+        outside = np.ones(len(window), np.bool_)
+        for place, piece in zip(window.places, window.pieces, strict=True):
+            assert len(piece.borders) == len(piece.ids) + 1
+            assert window.borders[place : place + len(piece.ids) + 1].tolist() == piece.borders.tolist()
+            assert piece.borders[-1] in {between(before, NONE) for before in range(1, 9)}
+            outside[place : place + len(piece.ids) + 1] = False
+        assert (window.borders[outside] == OUTSIDE).all()
 
 
 def test_named_flags_by_hand(model):
@@ -167,3 +268,4 @@ def test_encoding_leaves_no_trace(model):
     for one, two in zip(before, encoder.windows(passage), strict=True):
         assert (one.ids == two.ids).all()
         assert (one.named == two.named).all()
+        assert (one.borders == two.borders).all()

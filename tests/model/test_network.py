@@ -8,8 +8,11 @@ import torch
 from torch import nn
 
 from stance.model.batch import Batch, collate
+from stance.model.borders import KINDS, OUTSIDE
+from stance.model.chain import IMPOSSIBLE, log_partition
 from stance.model.encoding import BLOCK, PAD, Passage
-from stance.model.network import EvidenceHead, Lexicon, PairHead, StanceNetwork, attention_mask
+from stance.model.network import CueInput, EvidenceHead, Lexicon, PairHead, StanceNetwork, attention_mask
+from stance.text.cues import BITS_PER_DEVICE
 
 PARAGRAPHS = ("美方加税。", "中国的石磨很好，财政也好。", "", "天大的笑话，" * 14, "好")
 TARGETS = ("美国", "财政", "中国的石磨")
@@ -74,18 +77,32 @@ class EchoEncoder(nn.Module):
         return SimpleNamespace(last_hidden_state=given["inputs_embeds"])
 
 
-def test_what_the_encoder_is_given(make_model):
-    model = make_model("lexicon")
+@pytest.fixture(scope="module")
+def cues(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cues") / "cues.tsv"
+    path.write_text("石磨\tmetaphor\n天大\tirony,simile\n", encoding="utf-8")
+    return path
+
+
+def test_what_the_encoder_is_given(make_model, cues):
+    model = make_model("lexicon", cues=cues)
     (window,) = model.encoder.windows(Passage("石磨", ("中国好",), ("美国",)))
+    assert window.cues.any()
     batch = collate([window], model.config.pad_id)
     encoder = EchoEncoder(200, 6)
-    network = StanceNetwork(encoder, devices=2, stances=3, lexicon_size=6, lexicon_width=5, position_offset=2)
+    network = StanceNetwork(
+        encoder, devices=3, stances=3, lexicon_size=6, lexicon_width=5, cues=True, position_offset=2
+    )
     nn.init.normal_(network.segment.weight)
+    nn.init.normal_(network.cues.projection.weight)
     states = network.eval().encode(batch)
     for t in range(len(window)):
         expected = encoder.embeddings.weight[window.ids[t]] + network.segment.weight[window.segments[t]]
         if window.words[t]:
             expected = expected + network.lexicon.projection.weight @ network.lexicon.vectors.weight[window.words[t]]
+        for bit in range(9):
+            if int(window.cues[t]) & 1 << bit:
+                expected = expected + network.cues.projection.weight[:, bit]
         torch.testing.assert_close(states[0, t], expected)
     assert encoder.given["position_ids"][0, : len(window)].tolist() == [p + 2 for p in window.positions]
     assert encoder.given["attention_mask"].shape == (1, 1, 16, 16)
@@ -98,6 +115,77 @@ def test_no_word_adds_nothing():
     assert lexicon(torch.tensor([[3]])).any()
 
 
+def test_cues_by_hand():
+    cues = CueInput(2, 4, dropout=0.5).eval()
+    assert not cues(torch.tensor([[0, 63]])).any()  # new ones say nothing yet
+    nn.init.normal_(cues.projection.weight)
+    found = cues(torch.tensor([[0b000_000, 0b011_000, 0b100_001]]))[0]
+    columns = cues.projection.weight.T
+    torch.testing.assert_close(found, torch.stack([0 * columns[0], columns[3] + columns[4], columns[0] + columns[5]]))
+
+
+def test_the_last_bit_of_the_last_device():
+    devices = 21
+    cues = CueInput(devices, 2, dropout=0.0)
+    nn.init.normal_(cues.projection.weight)
+    found = cues(torch.tensor([[1 << (BITS_PER_DEVICE * devices - 1)]]))
+    torch.testing.assert_close(found[0, 0], cues.projection.weight[:, -1])
+
+
+def test_cues_are_dropped_from_whole_windows_and_only_in_training():
+    torch.manual_seed(1)
+    cues = CueInput(1, 3, dropout=0.25)
+    nn.init.normal_(cues.projection.weight)
+    given = torch.tensor([[1, 3, 5]]).expand(2000, 3)
+    whole = cues.eval()(given)[0]
+    assert (cues(given) == whole).all()
+    dropped = 0
+    for row in cues.train()(given):
+        assert not row.any() or torch.equal(row, whole)
+        dropped += not row.any()
+    assert 400 < dropped < 600
+    assert not CueInput(1, 3, dropout=1.0)(given).any()
+
+
+def test_cues_reach_the_steps(make_model, cues):
+    model = make_model(cues=cues)
+    windows = model.encoder.windows(Passage("", ("好的石磨很好", "天大的好"), ("石磨",)))
+    batch = collate(windows, model.config.pad_id)
+    bare = Batch(**{name: getattr(batch, name) for name in Batch.__dataclass_fields__} | {"cues": 0 * batch.cues})
+    with torch.inference_mode():
+        with_cues, without = model.network(batch), model.network(bare)
+    possible = with_cues.steps > IMPOSSIBLE
+    assert (with_cues.steps - without.steps)[possible].abs().max() > 1e-2
+    assert (with_cues.partition - without.partition).abs().max() > 1e-2
+    assert (with_cues.stances - without.stances).abs().max() > 1e-3
+
+
+def test_a_model_without_cues_does_not_read_them(make_model):
+    model = make_model()
+    (window,) = model.encoder.windows(Passage("", ("好",), ()))
+    batch = collate([window], model.config.pad_id)
+    marked = Batch(**{name: getattr(batch, name) for name in Batch.__dataclass_fields__} | {"cues": batch.cues + 1})
+    with torch.inference_mode():
+        assert torch.equal(model.network(batch).steps, model.network(marked).steps)
+
+
+def test_the_partition_is_that_of_the_steps(model):
+    batch = collate(model.encoder.windows(Passage("石磨", PARAGRAPHS, TARGETS)), model.config.pad_id)
+    with torch.inference_mode():
+        logits = model.network(batch)
+    torch.testing.assert_close(logits.partition, log_partition(logits.steps, batch.places, batch.text))
+    assert (logits.partition[batch.places >= 0] > 0).all()  # the path outside counts 1, and there are others
+
+
+def test_no_span_can_leave_its_paragraph(model):
+    batch = collate(model.encoder.windows(Passage("石磨", PARAGRAPHS, TARGETS)), model.config.pad_id)
+    with torch.inference_mode():
+        steps = model.network(batch).steps
+    own = (batch.segments == 2) & (batch.ids != model.config.sep_id)
+    assert (steps[~own][..., 1] == IMPOSSIBLE).all()
+    assert (steps[own] > IMPOSSIBLE).all()
+
+
 def test_text_cannot_tell_the_targets(model):
     without = model.encoder.windows(Passage("石磨", PARAGRAPHS, ()))
     asked = model.encoder.windows(Passage("石磨", PARAGRAPHS, TARGETS))
@@ -108,7 +196,8 @@ def test_text_cannot_tell_the_targets(model):
         close(*states)
         bare, full = run(model, [one]), run(model, [two])
         close(bare.devices, full.devices)
-        close(bare.tags[0, :text], full.tags[0, :text])
+        close(bare.partition, full.partition)
+        close(bare.steps[0, :text], full.steps[0, :text])
 
 
 def test_a_pair_cannot_tell_the_other_targets(model):
@@ -140,7 +229,8 @@ def test_windows_cannot_tell_their_batch(model):
         batch = run(model, [windows[i] for i in chosen])
         for row, i in enumerate(chosen):
             text, pieces, pairs = windows[i].named.shape[1], len(windows[i].pieces), len(windows[i].pair_slots)
-            close(batch.tags[row, :text], alone[i].tags[0, :text])
+            close(batch.steps[row, :text], alone[i].steps[0, :text])
+            close(batch.partition[row, :pieces], alone[i].partition[0, :pieces])
             close(batch.devices[row, :pieces], alone[i].devices[0, :pieces])
             close(batch.stances[row, :pairs], alone[i].stances[0, :pairs])
 
@@ -156,8 +246,10 @@ def random_batch():
     return Batch(
         ids=torch.ones_like(slots),
         words=torch.zeros_like(slots),
+        cues=torch.zeros_like(slots),
         positions=torch.zeros_like(slots),
         segments=segments,
+        borders=torch.full_like(slots, OUTSIDE),
         slots=slots,
         blocks=blocks,
         text=torch.tensor([6, 5]),
@@ -173,35 +265,35 @@ def random_batch():
 def test_evidence_head_against_loops():
     torch.manual_seed(5)
     batch, head = random_batch(), EvidenceHead(4, 3)
-    nn.init.normal_(head.tag_weight)
-    states, tags = torch.randn(2, 10, 4), torch.randn(2, 10, 3, 3)
-    found = head(states, tags, batch.slots, batch.places, batch.blocks)
+    nn.init.normal_(head.span_weight)
+    states, inside = torch.randn(2, 10, 4), 3 * torch.randn(2, 10, 3)
+    partition = torch.rand(2, 2, 3) + 0.1
+    found = head(states, inside, partition, batch)
     for b, p in ((0, 0), (0, 1), (1, 0)):
         own = [t for t in range(10) if batch.slots[b, t] == p and batch.blocks[b, t] == 0]
         for d in range(3):
-            logits, evidence = [], []
+            weights, evidence = [], []
             for t in own:
-                outside, begin, inside = tags[b, t, d].tolist()
-                odds = math.log(math.exp(begin) + math.exp(inside)) - outside
-                logits.append(float(head.attention.weight[d] @ states[b, t] + head.attention.bias[d]) + odds)
-                evidence.append(
-                    float(head.evidence.weight[d] @ states[b, t] + head.evidence.bias[d] + head.tag_weight[d] * odds)
-                )
-            attention = [math.exp(x) / sum(map(math.exp, logits)) for x in logits]
-            assert found[b, p, d].item() == pytest.approx(
-                sum(a * e for a, e in zip(attention, evidence, strict=True)), abs=1e-4
-            )
+                attention = float(head.attention.weight[d] @ states[b, t] + head.attention.bias[d])
+                weights.append(math.exp(attention + float(inside[b, t, d])))
+                evidence.append(float(head.evidence.weight[d] @ states[b, t] + head.evidence.bias[d]))
+            pooled = sum(w * e for w, e in zip(weights, evidence, strict=True)) / sum(weights)
+            none = math.exp(-float(partition[b, p, d]))  # the probability that there is no span
+            odds = math.log((1 - none) / none)
+            assert found[b, p, d].item() == pytest.approx(pooled + float(head.span_weight[d]) * odds, abs=1e-4)
 
 
-def test_evidence_of_confident_tags_is_not_lost():
-    """With every token surely outside, the mean of the evidence still is the evidence, not zero."""
+@pytest.mark.parametrize(("partition", "odds"), [(0.0, math.log(math.expm1(1e-4))), (30.0, 30.0), (200.0, 200.0)])
+def test_evidence_of_certain_chains_is_not_lost(partition, odds):
+    """However sure the chain is, the mean of the evidence still is the evidence, and the odds are numbers."""
     batch, head = random_batch(), EvidenceHead(4, 1)
     for layer in (head.attention, head.evidence):
         nn.init.zeros_(layer.weight)
-        nn.init.zeros_(layer.bias)
-    tags = torch.tensor([25.0, -math.log(2), -math.log(2)]).expand(2, 10, 1, 3)
-    found = head(torch.zeros(2, 10, 4), tags, batch.slots, batch.places, batch.blocks)
-    assert found[0, :, 0].tolist() == pytest.approx([-25.0, -25.0])
+    nn.init.constant_(head.attention.bias, -25.0)
+    nn.init.constant_(head.evidence.bias, 3.0)
+    inside, total = torch.full((2, 10, 1), IMPOSSIBLE), torch.full((2, 2, 1), partition)
+    found = head(torch.zeros(2, 10, 4), inside, total, batch)
+    assert found[0, :, 0].tolist() == pytest.approx([3 + 0.5 * odds] * 2, abs=1e-3)
 
 
 @torch.no_grad()
@@ -241,12 +333,21 @@ def test_every_part_learns(model):
     windows = model.encoder.windows(Passage("石磨", PARAGRAPHS, TARGETS))
     network = model.network
     logits = network(collate(windows, model.config.pad_id))
-    (logits.tags.sum() + logits.devices.square().sum() + logits.stances.square().sum()).backward()
+    (logits.partition.sum() + logits.devices.square().sum() + logits.stances.square().sum()).backward()
     still = {name.split(".")[0] for name, p in network.named_parameters() if p.grad is None or not p.grad.any()}
     learning = {name.split(".")[0] for name, p in network.named_parameters() if p.grad is not None and p.grad.any()}
-    assert learning >= {"encoder", "segment", "tags", "devices", "stances"}
+    assert learning >= {"encoder", "segment", "spans", "devices", "stances"}
     assert still <= {"encoder"}  # a pooler that no head reads, the first rows of position embeddings
     network.zero_grad()
+
+
+def test_cues_learn(make_model, cues):
+    model = make_model(cues=cues)
+    windows = model.encoder.windows(Passage("", ("好的石磨",), ()))
+    model.network(collate(windows, model.config.pad_id)).partition.sum().backward()
+    metaphor = model.network.cues.projection.weight.grad.unflatten(1, (3, BITS_PER_DEVICE)).abs().sum((0, 2))
+    assert metaphor[1] > 0
+    assert metaphor[[0, 2]].tolist() == [0, 0]
 
 
 def test_collate_pads_with_nothing(make_model):
@@ -260,6 +361,9 @@ def test_collate_pads_with_nothing(make_model):
     assert batch.segments[0, 4:].tolist() == [PAD] * 12
     assert batch.slots[0].tolist() == [-1, -1, 0, 0, *[-1] * 12]
     assert batch.pair_places.tolist() == [[-1], [12]]
+    assert batch.borders[0].tolist() == [*short.borders, *[OUTSIDE] * 12]
+    assert (batch.cues.dtype, batch.cues.any().item()) == (torch.int64, False)
+    assert 0 <= batch.borders.min() <= batch.borders.max() < KINDS
     assert batch.text.tolist() == [4, 12]
     assert int((batch.segments == BLOCK).sum()) == 3
     assert batch.named.shape == (2, 1, 16)
@@ -272,3 +376,7 @@ def test_a_batch_of_wrong_shape_is_refused():
         Batch(**fields | {"slots": batch.slots[:, :9]})
     with pytest.raises(ValueError, match=r"Batch\.words must be int64"):
         Batch(**fields | {"words": batch.words.float()})
+    with pytest.raises(ValueError, match=r"Batch\.cues must be int64 of shape .* was torch\.int32"):
+        Batch(**fields | {"cues": batch.cues.int()})
+    with pytest.raises(ValueError, match=r"Batch\.borders must be int64"):
+        Batch(**fields | {"borders": batch.borders[:1]})

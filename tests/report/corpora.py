@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import sys
+import zlib
 from pathlib import Path
 
 from stance.formats import write
@@ -47,6 +50,11 @@ def numbered(number):
 def corpus(count=40):
     """The commentary, and so many numbered articles behind it."""
     return [commentary(), *(numbered(number) for number in range(1, count + 1))]
+
+
+def unpacked(script):
+    """What the script of a page reads from a packed element."""
+    return json.loads(zlib.decompress(base64.b64decode(script.text)))
 
 
 def labels(path, analyses):

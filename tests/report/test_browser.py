@@ -224,6 +224,7 @@ def test_search_and_filter(visit):
     assert rows(page).count() == 1
     assert "仓库记事之17" in rows(page).inner_text()
     page.fill("#articles [name=query]", "石磨")  # stands in the text only
+    page.wait_for_function("document.querySelectorAll('#articles tbody tr').length === 1")
     assert "小镇的账本" in rows(page).inner_text()
     page.fill("#articles [name=query]", "没有这句话")
     assert rows(page).count() == 0

@@ -6,7 +6,7 @@ import json
 import sys
 
 import pytest
-from corpora import article, commentary, corpus, labels, numbered, paragraph
+from corpora import article, commentary, corpus, labels, numbered, paragraph, unpacked
 from lxml import html
 
 from stance import DEFAULT_SCHEMA, Label, LabelSchema, RunError, SchemaError, StanceError, summarize
@@ -197,7 +197,7 @@ def test_a_single_file_carries_its_articles(forty, tmp_path):
     written = write_report(forty, tmp_path / "report.html")
     assert (written.articles, written.pages) == (41, 41)
     tree = page(tmp_path / "report.html")
-    body = html.fromstring(data(tree, "a0"))
+    body = html.fromstring(unpacked(tree.get_element_by_id("a0")))
     assert body.xpath("string(//h1)") == "小镇的账本"
     assert not tree.xpath("//link | //script[@src] | //img")
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain
 
 import numpy as np
 import pytest
@@ -9,9 +8,8 @@ import torch
 
 from stance import InputError
 from stance.model.batch import collate
-from stance.model.calibration import best_threshold, fit_scale, fit_temperature
+from stance.model.calibration import best_threshold, fit_scale, fit_side_threshold, fit_temperature
 from stance.model.encoding import Passage
-from stance.training import calibrate as module
 from stance.training.calibrate import calibrate
 from stance.training.examples import GoldSpan, LabelledArticle
 
@@ -57,19 +55,14 @@ def by_hand(model, articles):
     """Logits and labels, read off article by article: each of these fits into one window."""
     order = {"favor": 0, "against": 1, "neutral": 2}
     presence, present, stances, stance = [], [], [], []
-    token, token_inside = {d: [] for d in range(3)}, {d: [] for d in range(3)}
     for article in articles:
         (window,) = model.encoder.windows(Passage(article.title, article.paragraphs, article.targets))
         with torch.inference_mode():
             logits = model.network(collate([window], model.config.pad_id))
-        for p, text in enumerate(article.paragraphs):
+        for p in range(len(article.paragraphs)):
             for d, name in enumerate(NAMES):
                 presence.append((d, float(logits.devices[0, p, d])))
                 present.append(int(name in article.presence[p]))
-                if name in article.presence[p]:
-                    tags = logits.tags[0, window.places[p] : window.places[p] + len(text), d].softmax(-1)
-                    token[d] += (1 - tags[:, 0]).tolist()
-                    token_inside[d] += [1] + [0] * (len(text) - 1)
             for t, target in enumerate(TARGETS):
                 if target in article.stances[p] or article.absence_known:
                     stances.append(logits.stances[0, 2 * p + t].tolist())
@@ -81,15 +74,13 @@ def by_hand(model, articles):
         np.array(present),
         np.array(stances),
         np.array(stance),
-        token,
-        token_inside,
     )
 
 
 def test_the_fit_is_that_of_the_labels(model):
     articles = labelled(40)
     found = calibrate(model, articles)
-    column, logits, present, stances, stance, *_ = by_hand(model, articles)
+    column, logits, present, stances, stance = by_hand(model, articles)
     assert found.stance_temperature == fit_temperature(stances, stance)
     shared = fit_scale(logits, present)
     scales = [fit_scale(logits[column == d], present[column == d], shared) for d in range(3)]
@@ -102,22 +93,33 @@ def test_the_fit_is_that_of_the_labels(model):
     assert found.device_thresholds == pytest.approx(expected, abs=0.011)
 
 
-def test_span_thresholds_are_fitted_where_the_device_is(model, monkeypatch):
-    """On the tokens of paragraphs that have the device: their probability of begin or inside, and their tags."""
-    asked = []
-
-    def remember(probabilities, labels, prior=None):
-        asked.append(sorted(zip(probabilities.round(4).tolist(), labels.tolist(), strict=True)))
-        return 0.1 * len(asked)
-
-    monkeypatch.setattr(module, "best_threshold", remember)
+def test_the_side_threshold_is_fitted_on_calibrated_probabilities(model):
     articles = labelled(40)
-    *_, token, inside = by_hand(model, articles)
-    assert module.calibrate(model, articles).span_thresholds == pytest.approx([0.6, 0.7, 0.8])
-    by_device = [sorted(zip(np.round(token[d], 4).tolist(), inside[d], strict=True)) for d in range(3)]
-    for found, expected in zip(asked[4:], [sorted(chain(*by_device)), *by_device], strict=True):
-        assert [label for _, label in found].count(1) == [label for _, label in expected].count(1)
-        assert [p for p, _ in found] == pytest.approx([p for p, _ in expected], abs=2e-4)
+    found = calibrate(model, articles)
+    *_, stances, stance = by_hand(model, articles)
+    weights = np.exp(stances / found.stance_temperature)
+    favor, against, neutral, absent = (weights / weights.sum(1, keepdims=True)).T
+    folded = np.stack([favor, against, neutral + absent], axis=1)
+    assert found.side_threshold == pytest.approx(fit_side_threshold(folded, stance))
+    right = (found.stances(folded) == stance).mean()
+    assert right == ((np.where(favor + against >= found.side_threshold, favor < against, 2)) == stance).mean()
+
+
+@pytest.mark.parametrize("stance", ["neutral", "against"])
+def test_the_side_threshold_moves_with_the_labels(model, stance):
+    """Within 0.2 … 0.8: where nobody takes a side no pair is given one; where all are against, each pair that may be is."""
+    same = [replace(a, stances=(dict.fromkeys(TARGETS, stance),) * 2, absence_known=True) for a in labelled(12)]
+    found = calibrate(model, same)
+    *_, stances, _ = by_hand(model, same)
+    weights = np.exp(stances / found.stance_temperature)
+    favor, against = weights[:, :2].T / weights.sum(1)
+    read = found.stances(np.stack([favor, against, 1 - favor - against], axis=1))
+    if stance == "neutral":
+        assert (read[favor + against < 0.79] == 2).all()
+    else:
+        may = (against > favor) & (favor + against > 0.21)
+        assert may.any()
+        assert (read[may] == 1).all()
 
 
 def test_what_is_not_labelled_does_not_count(model):
@@ -139,6 +141,7 @@ def test_what_is_not_labelled_does_not_count(model):
     assert diluted.stance_temperature == known.stance_temperature
     assert diluted.device_slopes == pytest.approx(known.device_slopes, abs=1e-3)
     assert diluted.device_thresholds == known.device_thresholds
+    assert diluted.side_threshold == known.side_threshold
     with pytest.raises(InputError, match=r"needs labelled development articles; found none\. Name a file with --dev"):
         calibrate(model, nothing)
 
@@ -147,6 +150,7 @@ def test_devices_without_stances(model):
     bare = [replace(article, targets=(), stances=({}, {})) for article in labelled(12)]
     found = calibrate(model, bare)
     assert found.stance_temperature == 1.0
+    assert found.side_threshold == 0.5
     assert found.device_slopes == pytest.approx(calibrate(model, labelled(12)).device_slopes, abs=1e-3)
 
 

@@ -103,6 +103,53 @@ def test_report_as_text_and_as_numbers(folder, own_labels, write):
     assert set(numbers["labels"]["device"]) == {"simile", "metaphor", "irony"}
 
 
+def test_evaluating_everything_twice_changes_no_figure(folder, own_labels, write):
+    first = own_labels[0].stances[0]["美国"]
+    other = "favor" if first != "favor" else "against"
+    turned = replace(own_labels[0], stances=({"美国": other}, *own_labels[0].stances[1:]))
+    once = evaluate(folder, write(turned, own_labels[1]), CPU)
+    twice = evaluate(folder, write(turned, own_labels[1], turned, own_labels[1]), CPU)
+    values = [{name: e.value for name, e in r.counts.scores(resamples=0).headline.items()} for r in (once, twice)]
+    assert values[0] == pytest.approx(values[1])
+    assert 0 < values[0]["stance_macro_f1"] < 1
+    assert once.errors == twice.errors
+    assert twice.lost.cut_paragraphs == 2 * once.lost.cut_paragraphs > 0
+
+
+def test_what_windows_cannot_hold_is_counted(folder, own_labels, write):
+    """The third paragraph has 72 tokens, a window 48; a span from the middle of "abc" is on no token border."""
+    long = own_labels[0]
+    word = LabelledArticle(
+        id="w",
+        title="",
+        paragraphs=("xabcx\u200b",),
+        targets=(),
+        stances=({},),
+        absence_known=True,
+        spans=((GoldSpan("irony", 1, 4), GoldSpan("irony", 5, 6)),),
+        presence=(frozenset({"irony"}),),
+        annotated=frozenset({"irony"}),
+        located=frozenset({"irony"}),
+    )
+    lost = evaluate(folder, write(long, word), CPU).lost
+    assert (lost.paragraphs, lost.cut_paragraphs) == (4, 1)
+    assert lost.lost_spans == 1  # nothing is left of a zero-width space
+    assert lost.widened_spans == 1
+    assert lost.spans == sum(map(len, long.spans)) + 2
+
+
+def test_the_worst_paragraph_stands_first(folder, own_labels, write):
+    first = own_labels[0].stances[0]["美国"]
+    other = "favor" if first != "favor" else "against"
+    turned = replace(own_labels[0], stances=({**own_labels[0].stances[0], "美国": other}, *own_labels[0].stances[1:]))
+    (error,) = evaluate(folder, write(turned, own_labels[1]), CPU).errors  # everything else is right
+    assert (error.article, error.index, error.text) == ("a", 0, "美方加税，像山。")
+    (mistake,) = error.stances
+    assert (mistake.target, mistake.gold, mistake.predicted) == ("美国", other, first)
+    assert not error.devices
+    assert all(mark.right for mark in error.gold + error.predicted)
+
+
 def test_articles_with_nothing_in_them(folder, own_labels, write):
     """Blank paragraphs, and none at all, have no device and no effect on the others' scores."""
     empty = replace(own_labels[1], id="c", paragraphs=(), stances=(), spans=(), presence=())

@@ -44,8 +44,8 @@ def test_tags_and_presence_by_hand(encode):
         )
     )
     x = UNKNOWN  # [CLS] 山 [SEP] 石 磨 像 山 。 [SEP] 好 [SEP]
-    assert row.tags[:, SIMILE].tolist() == [x, x, x, 0, 1, 1, 2, 0, x, 0, x]
-    assert row.tags[:, METAPHOR].tolist() == [x, x, x, 1, 2, 0, 0, 0, x, 0, x]
+    assert row.tags[:, SIMILE].tolist() == [x, x, x, 0, 1, 1, 1, 0, x, 0, x]
+    assert row.tags[:, METAPHOR].tolist() == [x, x, x, 1, 1, 0, 0, 0, x, 0, x]
     assert row.tags[:, IRONY].tolist() == [x, x, x, 0, 0, 0, 0, 0, x, 0, x]
     assert row.devices.tolist() == [[1, 1, 0], [0, 0, 0]]
 
@@ -53,7 +53,7 @@ def test_tags_and_presence_by_hand(encode):
 def test_spans_find_their_place_in_cleaned_text(encode):
     loss = EncodingLoss()
     (row,) = encode(article(["中\u200b國 的石磨"], [[GoldSpan("metaphor", 0, 3), GoldSpan("irony", 1, 2)]]), loss)
-    assert row.tags[2:, METAPHOR].tolist() == [1, 2, 0, 0, 0, UNKNOWN]  # 中 国 的 石 磨 [SEP]
+    assert row.tags[2:, METAPHOR].tolist() == [1, 1, 0, 0, 0, UNKNOWN]  # 中 国 的 石 磨 [SEP]
     assert not row.tags[2:7, IRONY].any()  # a zero-width space alone: nothing is left of it
     assert row.devices.tolist() == [[0, 1, 1]]
     assert str(loss) == "0 of 1 paragraphs cut; of 2 spans 1 lost in cleaning, 0 not on token borders"
@@ -66,11 +66,26 @@ def test_a_span_within_a_token_takes_the_whole_token(encode):
     assert (loss.spans, loss.lost_spans, loss.widened_spans) == (1, 0, 1)
 
 
-def test_a_character_of_several_tokens_begins_once(make_model):
+def test_all_tokens_of_a_character_are_inside(make_model):
     model = make_model("roberta")
     given = article(["a石磨b"], [[GoldSpan("metaphor", 1, 3)]])
     (row,) = labelled_windows([given], model.encoder, model.schema, EncodingLoss())
-    assert row.tags[2:10, METAPHOR].tolist() == [0, 1, 2, 2, 2, 2, 2, 0]
+    assert row.tags[2:10, METAPHOR].tolist() == [0, 1, 1, 1, 1, 1, 1, 0]
+
+
+def test_spans_that_touch_or_overlap_are_one(encode):
+    spans = [GoldSpan("irony", 0, 2), GoldSpan("irony", 1, 3), GoldSpan("irony", 3, 4)]
+    (row,) = encode(article(["石磨像山。"], [spans]))
+    assert row.tags[2:7, IRONY].tolist() == [1, 1, 1, 1, 0]
+
+
+def test_gold_never_lies_outside_of_paragraphs(encode):
+    text = "石磨" * 40
+    for row in encode(article([text, "好"], [[GoldSpan("irony", 0, len(text))], []], targets=("美国",), title=text)):
+        places = np.concatenate(
+            [np.arange(at, at + len(p.ids)) for at, p in zip(row.window.places, row.window.pieces, strict=True)]
+        )
+        assert (np.flatnonzero((row.tags != UNKNOWN).any(-1)) == places).all()
 
 
 def test_what_is_not_annotated_is_unknown(encode):
@@ -97,7 +112,7 @@ def test_the_pieces_of_a_long_paragraph(encode):
     assert first.devices.tolist() == [[0, 0, UNKNOWN]]  # the irony may be in either piece
     assert second.devices.tolist() == [[0, 1, UNKNOWN]]
     assert not (first.tags[2:43, METAPHOR]).any()
-    assert second.tags[2:5, METAPHOR].tolist() == [1, 2, 0]
+    assert second.tags[2:5, METAPHOR].tolist() == [1, 1, 0]
     assert (first.tags[:, IRONY] == UNKNOWN).all()
     assert str(loss) == "1 of 1 paragraphs cut; of 1 spans 0 lost in cleaning, 0 not on token borders"
 

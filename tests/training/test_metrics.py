@@ -18,7 +18,15 @@ from stance.results import (
 )
 from stance.schema import LabelSchema
 from stance.training.examples import GoldSpan, LabelledArticle
-from stance.training.metrics import EvaluationCounts, bin_probabilities, calibration_error, evaluate
+from stance.training.metrics import (
+    NOTHING,
+    EvaluationCounts,
+    ReliabilityBin,
+    bin_probabilities,
+    calibration_error,
+    evaluate,
+    reliability,
+)
 
 DEVICES = DEFAULT_SCHEMA.device_ids
 STANCES = DEFAULT_SCHEMA.stance_ids
@@ -101,6 +109,36 @@ def test_spans_that_only_touch_or_bear_another_device_do_not_overlap():
 def test_the_same_place_in_another_paragraph_does_not_match():
     gold = gold_article([({}, [("simile", 2, 5)]), ({}, [])])
     assert headline(gold, analysis([({}, []), ({}, [("simile", 2, 5)])]))["span_overlap_micro_f1"] == 0.0
+
+
+def confused(gold, found):
+    return evaluate([gold], [found], DEFAULT_SCHEMA).scores(resamples=0).confused_devices
+
+
+def test_confused_devices_by_hand():
+    # simile 0-4: found, and a wrong irony on its words. metaphor 5-6: read as irony and as quotation. repetition 7-8:
+    # missed. quotation 9-10 lies where nothing is.
+    gold = gold_article([({}, [("simile", 0, 4), ("metaphor", 5, 6), ("repetition", 7, 8)])])
+    found = analysis(
+        [({}, [("simile", 1, 2), ("irony", 3, 4), ("irony", 5, 7), ("quotation", 4, 6), ("quotation", 9, 10)])]
+    )
+    assert confused(gold, found) == {
+        "simile": {"simile": 1, "irony": 1},
+        "metaphor": {"irony": 1, "quotation": 1},
+        "repetition": {NOTHING: 1},
+        NOTHING: {"quotation": 1},
+    }
+
+
+def test_a_right_span_on_the_words_of_another_device_is_no_confusion():
+    gold = gold_article([({}, [("simile", 0, 4), ("irony", 0, 4)]), ({}, [("metaphor", 0, 1)])])
+    found = analysis([({}, [("irony", 0, 4)]), ({}, [])])
+    assert confused(gold, found) == {"simile": {NOTHING: 1}, "irony": {"irony": 1}, "metaphor": {NOTHING: 1}}
+
+
+def test_unlocated_devices_are_confused_with_nothing():
+    gold = gold_article([({}, [("simile", 0, 4), ("irony", 0, 4)])], located=["simile"])
+    assert confused(gold, analysis([({}, [("irony", 0, 4), ("metaphor", 7, 8)])])) == {"simile": {NOTHING: 1}}
 
 
 def test_unannotated_and_unlocated_devices_do_not_count():
@@ -207,6 +245,12 @@ def test_evaluating_everything_twice_changes_no_score():
     assert 2 * once.matches.sum() == twice.matches.sum()
     for name, estimate in once.scores(resamples=0).headline.items():
         assert twice.scores(resamples=0).headline[name].value == pytest.approx(estimate.value), name
+    for kind, points in once.scores(resamples=0).reliability.items():
+        assert points
+        again = twice.scores(resamples=0).reliability[kind]
+        assert [p.frequency for p in again] == pytest.approx([p.frequency for p in points])
+        assert [p.cases for p in again] == [2 * p.cases for p in points]
+    assert (twice.crossings.sum(axis=0) == 2 * once.crossings.sum(axis=0)).all()
 
 
 def test_counts_add_to_those_of_the_whole():
@@ -259,6 +303,25 @@ def test_calibration_error_by_hand():
     assert np.flatnonzero(binned[:, 0]).tolist() == [0, 7, 14]
     assert binned.shape == (15, 3)
     assert calibration_error(binned) == pytest.approx((0.06 + 1.0 + 1.0) / 5)
+
+
+def test_reliability_by_hand():
+    binned = bin_probabilities(np.array([0.02, 0.04, 0.5, 0.5, 1.0]), np.array([False, True, True, True, False]))
+    first, middle, last = reliability(binned)
+    assert first == ReliabilityBin(0.0, 1 / 15, 2, 1, pytest.approx(0.03), 0.5)
+    assert middle == ReliabilityBin(7 / 15, 8 / 15, 2, 2, 0.5, 1.0)
+    assert last == ReliabilityBin(14 / 15, 1.0, 1, 0, 1.0, 0.0)
+    gaps = [b.cases * abs(b.frequency - b.probability) for b in (first, middle, last)]
+    assert calibration_error(binned) == pytest.approx(sum(gaps) / 5)
+
+
+def test_reliability_in_scores_is_of_devices_and_stances():
+    gold = gold_article([({"甲": "favor"}, [("simile", 0, 2)])], ["甲"], annotated=["simile"])
+    shown = [np.full((1, len(DEVICES)), 0.9)]
+    found = evaluate([gold], [analysis([({"甲": "against"}, [])])], DEFAULT_SCHEMA, shown).scores().reliability
+    (device,), (stance,) = found["device"], found["stance"]
+    assert (device.cases, device.true, device.probability) == (1, 1, 0.9)
+    assert (stance.cases, stance.true, stance.probability) == (1, 0, 0.8)
 
 
 def test_calibration_of_devices_counts_annotated_ones_only():

@@ -67,7 +67,7 @@ def loss_of(model, path):
     rows = labelled_windows(read_labelled(path, model.schema), model.encoder, model.schema, EncodingLoss())
     batch, gold = collate_labelled(rows, model.config.pad_id)
     with torch.inference_mode():
-        return multitask_loss(model.network.eval()(batch), gold).total.item()
+        return multitask_loss(model.network.eval()(batch), gold, batch).total.item()
 
 
 def log_of(folder):
@@ -98,6 +98,21 @@ def test_the_log(config, tmp_path, schema):
     assert first == {"encoding": "0 of 3 paragraphs cut; of 2 spans 0 lost in cleaning, 0 not on token borders"}
     assert last["step"] == last["steps"] == 4  # two articles, one window each, twice
     assert last["train_loss"] > 0
+
+
+def test_cues_are_read_and_saved(config, tmp_path, schema):
+    cues = tmp_path / "list.tsv"
+    cues.write_text("石磨\tmetaphor\n像山\tsimile\n", encoding="utf-8")
+    trained = train(replace(config, cues=str(cues)), schema)
+    loaded = checkpoint.load(tmp_path / "model")
+    assert loaded.config.cues
+    assert loaded.cues.expressions == {"石磨": ("metaphor",), "像山": ("simile",)}
+    learned = loaded.network.cues.projection.weight.unflatten(1, (3, 3)).abs().amax((0, 2))
+    assert (learned[:2] > 1e-4).all()  # it begins at zero; no expression of the third device was seen
+    assert learned[2] == 0
+    assert loaded.id == trained.id
+    with pytest.raises(ModelError, match=r"none\.tsv: expected a list of expressions"):
+        train(replace(config, cues=str(tmp_path / "none.tsv"), output=str(tmp_path / "other")), schema)
 
 
 def weights(model):

@@ -7,6 +7,10 @@
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   const one = (selector, from = document) => from.querySelector(selector);
   const read = (element) => (element ? JSON.parse(element.textContent) : null);
+  const unpack = async (element) => {
+    const bytes = Uint8Array.from(atob(element.textContent), (character) => character.charCodeAt(0));
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).json();
+  };
   const say = (en, zh) => (root.dataset.ui === "en" ? en : zh);
   const named = (label) => say(label.english, label.chinese);
   const make = (tag, options = {}, ...children) => {
@@ -233,11 +237,14 @@
     fill(input("source"), numbered(count((row) => (row[SOURCE] ? [row[SOURCE]] : []))), ["any", "不限"]);
     fill(input("target"), numbered(count((row) => row[TARGETS].map((target) => target[0])).slice(0, 200)), ["any", "不限"]);
     fill(input("device"), labels.devices.map((device, i) => [String(i), `${device.chinese} ${device.english}`]), ["any", "不限"]);
-    let haystack = null; // the texts are decoded when first searched
+    let haystack = null;
+    const gather = (texts) => {
+      haystack = corpus.articles.map((row, i) => normal([row[ID], row[TITLE], row[SOURCE], ...row[TARGETS].map((t) => t[0]), texts?.[i] ?? ""].join("\n")));
+    };
     const contains = (i, query) => {
       if (!haystack) {
-        const texts = read(one("#texts"));
-        haystack = corpus.articles.map((row, j) => normal([row[ID], row[TITLE], row[SOURCE], ...row[TARGETS].map((t) => t[0]), texts?.[j] ?? ""].join("\n")));
+        gather(null);
+        if (one("#texts")) unpack(one("#texts")).then(gather).then(draw); // the texts follow, when first searched
       }
       return query.split(/\s+/).every((word) => haystack[i].includes(word));
     };
@@ -363,7 +370,7 @@
   const openArticles = () => {
     const overview = one("#overview"), view = one("#opened");
     let left = 0; // where the reader left the overview
-    const open = () => {
+    const open = async () => {
       const [, number, paragraph] = location.hash.match(/^#a(\d+)(?:\/p(\d+))?$/) ?? [];
       const stored = number === undefined ? null : one(`#a${number}`);
       if (stored && !overview.hidden) left = scrollY;
@@ -379,7 +386,10 @@
         else if (back) scrollTo({ top: left, behavior: "instant" });
         return;
       }
-      view.innerHTML = read(stored);
+      const hash = location.hash;
+      const body = await unpack(stored);
+      if (location.hash !== hash) return; // the reader has gone on
+      view.innerHTML = body;
       const article = one(".article", view);
       all("[data-say]", view).length && setLanguage(root.dataset.ui);
       setUpArticle(article);

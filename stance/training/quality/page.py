@@ -1,0 +1,82 @@
+"""The quality report as one page of HTML that needs nothing else, in light and dark, on a desk and a phone."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from stance.training.quality.curve import SIDE, draw
+from stance.training.quality.figures import Ceiling, Column, cell, device_name, stance_name, tables
+from stance.training.quality.marking import pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stance.training.evaluate import EvaluationReport
+
+__all__ = ["quality_page"]
+
+_UNPRINTABLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+
+
+def quality_page(report: EvaluationReport, ceiling: Ceiling | None = None) -> str:
+    """The page, beside what careful readers reach where a ceiling is given."""
+    schema, scores = report.counts.schema, report.scores
+    return (
+        _environment()
+        .get_template("quality.html")
+        .render(
+            report=report,
+            scores=scores,
+            tables=list(tables(report, scores, ceiling)),
+            curves=[
+                (kind, scores.headline[f"{kind}_calibration_error"], bins, draw(bins))
+                for kind, bins in scores.reliability.items()
+                if bins
+            ],
+            side=SIDE,
+            sign=lambda device: schema.device(device).chinese,
+            device=lambda device: device_name(device, schema),
+            stance=lambda stance: stance_name(stance, schema),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("stance.training.quality"),
+        autoescape=True,
+        finalize=_visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    style = (resources.files(__package__) / "templates" / "quality.css").read_text(encoding="utf-8")
+    environment.globals |= {"style": Markup(style), "cell": cell, "groups": _groups, "pieces": pieces}
+    return environment
+
+
+def _visible(value: Any) -> Any:
+    """A string with what shows nothing or turns the reading direction written out as a code point."""
+    if type(value) is not str:  # Markup is ours
+        return value
+    return "".join(
+        f"<U+{ord(c):04X}>" if unicodedata.category(c) in _UNPRINTABLE and c not in "\n\t" else c for c in value
+    )
+
+
+def _groups(columns: Iterable[Column]) -> list[tuple[str, int]]:
+    """Titles above neighbouring columns and how many each spans."""
+    found: list[tuple[str, int]] = []
+    for column in columns:
+        if found and found[-1][0] == column.group:
+            found[-1] = (column.group, found[-1][1] + 1)
+        else:
+            found.append((column.group, 1))
+    return found
