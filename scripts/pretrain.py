@@ -3,6 +3,7 @@
 pretrain.py prepare --corpus TEXT --out DATA            tokenizer, token ids, word starts
 pretrain.py lexicon --data DATA                         frequent words and their word2vec vectors
 pretrain.py train   --data DATA --out RUN --minutes 60  goes on from RUN/state.pt where it is
+pretrain.py grow    --run RUN --out DEEPER --plan 0 1 1 2 2 3    more layers, without starting again
 pretrain.py export  --run RUN --to FOLDER               a folder that transformers and `stance train` load
 pretrain.py pack, unpack, shards, join                  to a machine that takes only small files, and back
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from pretraining.allocator import keep_memory
 from pretraining.data import Data
 from pretraining.export import export
+from pretraining.grow import grow
 from pretraining.lexicon import adopt_lexicon, build_lexicon
 from pretraining.prepare import prepare
 from pretraining.settings import Settings
@@ -61,6 +63,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--out", type=Path, required=True, help="folder of the run")
     add_settings(command)
     command.set_defaults(run=run_train)
+
+    command = commands.add_parser("grow", help="a run with more layers that goes on where another stood")
+    command.add_argument("--run", type=Path, required=True, dest="folder")
+    command.add_argument("--out", type=Path, required=True, help="folder of the new run")
+    command.add_argument("--plan", type=int, nargs="+", required=True, help="which old layer each layer is")
+    command.set_defaults(run=lambda a: grow(a.folder, a.out, a.plan))
 
     command = commands.add_parser("export", help="encoder folder, float16")
     command.add_argument("--run", type=Path, required=True, dest="folder")

@@ -23,6 +23,7 @@ from pretraining.batches import POSITIONS, MaskedBatch, MaskedWindows, Masking
 from pretraining.corpus import documents
 from pretraining.data import Data, Specials, read_tokenizer
 from pretraining.export import export
+from pretraining.grow import grow
 from pretraining.objectives import MaskedLanguageModel, ReplacedTokenDetection, encoder_config
 from pretraining.optimizers import Schedule, make_optimizers
 from pretraining.positions import frequencies, look_at_neighbours, sinusoids
@@ -125,9 +126,7 @@ def test_words_are_counted(tmp_path):
 def test_words_are_found_as_the_model_will_find_them(data):
     tokenizer, _ = read_tokenizer(data.tokenizer_path)
     ids, _ = encode_documents(str(data.tokenizer_path), ["我们发展GDP，经济改革"])
-    words, runs = lexicon.find_words(
-        ids, lexicon.characters_of(tokenizer), Tokenizer.from_file(str(data.lexicon_path))
-    )
+    words, runs = lexicon.find_words(ids, lexicon.characters_of(tokenizer), Tokenizer.from_file(str(data.lexicon_path)))
     tokens = [tokenizer.id_to_token(i) for i in ids]
     found = dict(zip(tokens, words.tolist(), strict=True))
     assert [found[c] for c in "我们发展，经济改革"] == [4, 5, 1, 1, 0, 2, 2, 3, 3]
@@ -388,6 +387,38 @@ def test_train_decay_extend_and_export(data, tmp_path, capsys):
     train(Data(tmp_path), tmp_path / "next", settings)
     begun = checkpoint.read_state(tmp_path / "next/state.pt", torch.device("cpu"))["model"]
     assert all(torch.allclose(begun[k], v.half().float(), atol=1e-6) for k, v in state["model"].items())
+
+
+@pytest.mark.parametrize("muon", [0.0, 3e-3])
+def test_a_grown_run_computes_the_same_and_goes_on(data, tmp_path, muon):
+    settings = Settings(minutes=0.02, muon=muon, **TINY)
+    train(data, tmp_path / "two", settings)
+    said = grow(tmp_path / "two", tmp_path / "four", [0, 0, 1, 1])
+    assert said.startswith("2 layers became 4")
+    old, new = (torch.load(tmp_path / name / "state.pt", weights_only=True) for name in ("two", "four"))
+    encoders = []
+    for name in ("two", "four"):
+        export(tmp_path / name, tmp_path / f"{name}-encoder")
+        model = RobertaPreLayerNormForMaskedLM.from_pretrained(tmp_path / f"{name}-encoder", dtype=torch.float32)
+        encoders.append(model.eval())
+        assert model.config.num_hidden_layers == {"two": 2, "four": 4}[name]
+    ids = torch.randint(5, 40, (3, 12), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(encoders[0](ids).logits, encoders[1](ids).logits)
+    moments = [
+        sum("exp_avg" in e or "momentum_buffer" in e for o in s["optimizers"] for e in o["state"].values())
+        for s in (old, new)
+    ]
+    assert moments[0] == moments[1] > 0  # known for the old weights, unknown for the new ones
+    progress = train(data, tmp_path / "four", Settings(minutes=0.02, muon=muon, **(TINY | {"layers": None})))
+    assert progress.step > new["step"]
+
+
+@pytest.mark.parametrize("plan", [[1, 0], [0], [0, 1, 2]])
+def test_a_plan_without_the_old_layers_is_refused(data, tmp_path, plan):
+    train(data, tmp_path, Settings(minutes=0.005, **TINY))
+    with pytest.raises(RunError, match=r"its layers 0 to 1 in their order"):
+        grow(tmp_path, tmp_path / "new", plan)
 
 
 def test_run_of_another_shape_or_with_broken_loss_is_refused(data, tmp_path, capsys):
