@@ -234,15 +234,15 @@ def test_train_hands_its_options_over(run, monkeypatch):
     seen = []
     module = types.ModuleType("stance.training.train")
     module.TrainConfig = dict
-    module.train = seen.append
+    module.train = lambda config, schema: seen.append(config | {"schema": schema})
     monkeypatch.setitem(sys.modules, "stance.training.train", module)
     code, _, err = run(
         "train", "--data", "a", "--data", "b", "--dev", "d", "--encoder", "e", "--output", "o", "--epochs", "2"
     )
     assert (code, err) == (0, "")
     given = {"encoder": "e", "data": ("a", "b"), "dev": ("d",), "output": "o", "epochs": 2}
-    left_out = {"cues": "", "auxiliary": (), "auxiliary_share": 0.5, "name": "stance", "rate": 2e-4, "seed": 1}
-    assert seen == [given | left_out]
+    left_out = {"cues": "", "held_out": 0.1, "auxiliary": (), "auxiliary_share": 0.5, "name": "stance", "rate": 2e-4, "seed": 1}
+    assert seen == [given | left_out | {"schema": stance.DEFAULT_SCHEMA}]
 
 
 def test_evaluate_prints_text_or_json(run, monkeypatch):

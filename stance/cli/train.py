@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from stance.cli.app import View, app, say
+from stance.cli.schema import SchemaOption, schema_of
 
 __all__ = ["evaluate", "train"]
 
@@ -28,6 +29,10 @@ def train(  # noqa: PLR0913 - one parameter for each option
             rich_help_panel="Input",
         ),
     ] = None,
+    held_out: Annotated[
+        float,
+        typer.Option(min=0.01, max=0.9, help="Share held out where there is no --dev.", rich_help_panel="Input"),
+    ] = 0.1,
     auxiliary: Annotated[
         list[Path] | None,
         typer.Option(help="Further labelled articles, sampled; once for each file.", rich_help_panel="Input"),
@@ -47,6 +52,7 @@ def train(  # noqa: PLR0913 - one parameter for each option
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.", rich_help_panel="Model")] = 4,
     rate: Annotated[float, typer.Option(help="Peak learning rate of the encoder.", rich_help_panel="Model")] = 2e-4,
     seed: Annotated[int, typer.Option(help="Seed of all chance.", rich_help_panel="Model")] = 1,
+    schema: SchemaOption = None,
 ) -> None:
     """Train a model."""
     from stance.training.train import TrainConfig
@@ -58,6 +64,7 @@ def train(  # noqa: PLR0913 - one parameter for each option
             data=tuple(map(str, data)),
             dev=tuple(map(str, dev or ())),
             auxiliary=tuple(map(str, auxiliary or ())),
+            held_out=held_out,
             auxiliary_share=auxiliary_share,
             cues=str(cues or ""),
             output=str(output),
@@ -65,7 +72,8 @@ def train(  # noqa: PLR0913 - one parameter for each option
             epochs=epochs,
             rate=rate,
             seed=seed,
-        )
+        ),
+        schema_of(schema),
     )
 
 
