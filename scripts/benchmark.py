@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.quick:
         args.paragraphs, args.rounds, args.batch_sizes = 40, 1, [1, 8]
         args.scale, args.memory, args.target_counts = [40, 200], [200, 1000], [1, 16]
-    transformers_logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     torch.manual_seed(1)
     bench = Benchmark(args)
     print(bench.analyzer.engine.hardware.reason)

@@ -264,13 +264,22 @@ class Analyzer:
             model=self.model_id,
             paragraphs=tuple(
                 ParagraphAnalysis(
-                    paragraph, self._stances(prepared.targets, reading), self._devices(paragraph, cleaned, reading)
+                    paragraph,
+                    self._stances(prepared.targets, reading),
+                    self._devices(paragraph, cleaned, reading),
+                    self._unsure(prepared.targets, reading),
                 )
                 for paragraph, cleaned, reading in zip(prepared.paragraphs, prepared.cleaned, readings, strict=True)
             ),
             warnings=prepared.warnings,
             extra=prepared.article.extra,
         )
+
+    def _unsure(self, targets: Sequence[str], reading: ParagraphReading) -> tuple[str, ...]:
+        calibration = self._model.calibration
+        devices = zip(self.schema.device_ids, calibration.unsure_devices(reading.devices), strict=True)
+        stances = zip(targets, calibration.unsure_stances(reading.stances), strict=True)
+        return tuple(name for name, unsure in (*devices, *stances) if unsure)
 
     def _stances(self, targets: Sequence[str], reading: ParagraphReading) -> tuple[StancePrediction, ...]:
         ids = self.schema.stance_ids

@@ -67,12 +67,20 @@ class RayEngine:
         parts = parts.map_batches(_cut, fn_kwargs={"job": job}, batch_size=1, num_cpus=0, label_selector=here)
         labelled = parts.map_batches(
             _PartLabeller,
-            fn_constructor_kwargs={"load": self.load, "targets": job.targets, "signatures": job.signatures},
+            fn_constructor_kwargs={
+                "load": self.load,
+                "targets": job.targets,
+                "min_probability": job.min_probability,
+                "signatures": job.signatures,
+            },
             batch_size=1,
             **_actors(self.workers),
         )
         for row in _rows(labelled):
-            yield pickle.loads(row["outcome"])
+            outcome: Outcome | str = pickle.loads(row["outcome"])
+            if isinstance(outcome, str):
+                raise _failed(outcome)
+            yield outcome
 
 
 def label_dataset(  # noqa: PLR0913 - one keyword for each choice of the user
@@ -141,11 +149,14 @@ def _rows(dataset: ray.data.Dataset) -> Iterator[Mapping[str, Any]]:
     try:
         yield from dataset.iter_rows()
     except ray.exceptions.RayError as error:
-        cause = str(getattr(error, "cause", error)).strip().rpartition("\n")[2]
-        raise RunError(
-            f"Ray: expected all parts to be labelled; an actor or the cluster failed: {cause}. Mend that and run the "
-            "same command again: finished parts are kept."
-        ) from error
+        raise _failed(str(getattr(error, "cause", error)).strip().rpartition("\n")[2]) from error
+
+
+def _failed(cause: str) -> RunError:
+    return RunError(
+        f"Ray: expected all parts to be labelled; an actor or the cluster failed: {cause}. Mend that and run the same "
+        "command again: finished parts are kept."
+    )
 
 
 def _cut(batch: Mapping[str, Any], job: Job) -> Iterator[dict[str, list[bytes]]]:  # noqa: ARG001 - one row starts it
@@ -158,16 +169,28 @@ def _cut(batch: Mapping[str, Any], job: Job) -> Iterator[dict[str, list[bytes]]]
 class _PartLabeller:
     """An actor: labels one part at a time; passes on what was finished before."""
 
-    def __init__(self, load: Callable[[], Labeller], targets: Sequence[str] | None, *, signatures: bool) -> None:
-        self._label = partial(label_part, labeller=load(), targets=targets, signatures=signatures)
+    def __init__(
+        self,
+        load: Callable[[], Labeller],
+        targets: Sequence[str] | None,
+        *,
+        min_probability: float,
+        signatures: bool,
+    ) -> None:
+        self._label = partial(
+            label_part, labeller=load(), targets=targets, min_probability=min_probability, signatures=signatures
+        )
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[bytes]]:
         return {"outcome": [pickle.dumps(self._outcome(pickle.loads(part))) for part in batch["part"]]}
 
-    def _outcome(self, sent: CutPart | Outcome) -> Outcome:
+    def _outcome(self, sent: CutPart | Outcome) -> Outcome | str:
         if isinstance(sent, Outcome):
             return sent
-        labelled = self._label(sent)
+        try:
+            labelled = self._label(sent)
+        except Exception as error:  # noqa: BLE001 - raised by the run itself, once the parts before this one are on disk
+            return f"{type(error).__name__}: {error}"
         return Outcome(sent.number, sent.position, labelled.part.rows_digest, labelled)
 
 

@@ -34,7 +34,7 @@ _BANDS, _ROWS = 25, 5
 
 _PIECE = 5
 _PIECES_AT_ONCE = 4_096
-_PAIRS_AT_ONCE = 65_536
+_PAIRS_AT_ONCE = 8_192
 _NOT_WORDS = re.compile(r"[\W_]+")
 
 

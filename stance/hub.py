@@ -54,9 +54,9 @@ def local_folder(model: str | Path) -> Path:
     except (OSError, ValueError) as error:  # what the hub's library raises are kinds of these
         raise ModelError(
             f"{model}: expected a folder, or a model on the hub {huggingface_hub.constants.ENDPOINT}; found no such "
-            f"folder, and the hub did not give it ({_first_line(error)}). Without a connection copy the model folder here "
-            "and pass its path; for a mirror set HF_ENDPOINT=https://…; with HF_HUB_OFFLINE=1 only models fetched before "
-            "are there."
+            f"folder, and the hub did not give it ({_first_line(error)}). Without a connection copy the model folder "
+            "here and pass its path; for a mirror set HF_ENDPOINT=https://…; with HF_HUB_OFFLINE=1 only models fetched "
+            "before are there."
         ) from error
 
 

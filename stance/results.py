@@ -10,7 +10,7 @@ are checked when the objects are made, so that no later step can break them unse
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -149,11 +149,20 @@ class StancePrediction:
 
 @dataclass(frozen=True, slots=True)
 class ParagraphAnalysis:
-    """A paragraph with the author's stances and the devices in it."""
+    """A paragraph with the author's stances and the devices in it.
+
+    Attributes:
+        paragraph: its text and place.
+        stances: one a target.
+        devices: those that are reported.
+        needs_review: ids of devices, reported or not, and targets, whose probability lies where the model is often
+            wrong: close to where the answer would turn.
+    """
 
     paragraph: Paragraph
     stances: tuple[StancePrediction, ...]
     devices: tuple[DevicePrediction, ...]
+    needs_review: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for device in self.devices:
@@ -205,7 +214,17 @@ class ParagraphAnalysis:
                 }
                 for d in self.devices
             ],
+            "needs_review": list(self.needs_review),
         }
+
+    def with_min_probability(self, probability: float) -> ParagraphAnalysis:
+        """Without the devices that are less probable, and neutral where a side is; 0 to 1."""
+        stances = (
+            s if s.stance == "neutral" or s.probability >= probability else replace(s, stance="neutral")
+            for s in self.stances
+        )
+        devices = (d for d in self.devices if d.probability >= probability)
+        return replace(self, stances=tuple(stances), devices=tuple(devices))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ParagraphAnalysis:
@@ -223,6 +242,7 @@ class ParagraphAnalysis:
                 )
                 for d in data["devices"]
             ),
+            needs_review=tuple(data.get("needs_review") or ()),  # files of 0.1 have none
         )
 
 
@@ -246,6 +266,17 @@ class ArticleAnalysis:
     paragraphs: tuple[ParagraphAnalysis, ...]
     warnings: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_min_probability(self, probability: float) -> ArticleAnalysis:
+        """Without the devices that are less probable than this, and neutral where a side is; 0 to 1.
+
+        What the model is unsure of still stands in `needs_review`.
+        """
+        if not 0 <= probability <= 1:
+            raise InputError(f"A probability lies between 0 and 1; found {probability}. Give --min-probability as 0.5.")
+        if not probability:
+            return self
+        return replace(self, paragraphs=tuple(p.with_min_probability(probability) for p in self.paragraphs))
 
     def to_dict(self) -> dict[str, Any]:
         """The article in the output contract, further columns after the contract's own."""

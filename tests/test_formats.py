@@ -422,6 +422,7 @@ def test_jsonl_is_the_contract(tmp_path):
                 "spans": [{"start": 5, "end": 7, "text": "石磨", "probability": 0.8}],
             }
         ],
+        "needs_review": [],
     }
 
 
@@ -441,7 +442,7 @@ def test_parquet_has_a_row_a_paragraph_and_typed_columns(tmp_path):
     assert table.column_names == [
         *("id", "title", "targets", "model", "warnings"),
         *("source", "day", "tags", "mixed", "article_text", "gap", "big", "score"),
-        *("index", "start", "end", "text", "kind", "stances", "devices"),
+        *("index", "start", "end", "text", "kind", "stances", "devices", "needs_review"),
     ]
     types = {field.name: str(field.type) for field in table.schema}
     assert types["day"] == "int64"

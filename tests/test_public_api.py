@@ -46,7 +46,7 @@ def test_every_public_name_is_there_and_described(name):
 
 def test_what_is_slow_to_load_is_loaded_on_first_use():
     assert stance.Analyzer.__module__ == "stance.analyzer"
-    assert stance.EngineConfig.__module__ == "stance.engine"
+    assert stance.EngineConfig.__module__.startswith("stance.engine")
     assert stance.summarize is import_module("stance.summary").summarize
     assert stance.summarize_corpus is import_module("stance.summary").summarize_corpus
     with pytest.raises(AttributeError, match="module 'stance' has no attribute 'Analyser'"):
@@ -65,7 +65,7 @@ def test_signatures_that_users_rely_on():
     assert parameters(stance.Article.from_paragraphs) == ["paragraphs", "id", "title", "targets", "extra"]
     assert parameters(stance.summarize) == ["analysis", "corpus", "schema"]
     assert parameters(stance.summarize_corpus) == ["analyses", "by", "count_copies", "schema"]
-    assert parameters(stance.EngineConfig) == ["hardware", "max_batch_tokens"]
+    assert parameters(stance.EngineConfig) == ["hardware", "precision", "max_batch_tokens"]
 
 
 def test_one_error_to_catch_them_all():

@@ -22,7 +22,16 @@ RECORD = {
     "targets": ["账单"],
     "model": "tiny@0123",
     "paragraphs": [
-        {"index": 0, "start": 0, "end": 4, "text": "镇上来信", "kind": "title", "stances": [], "devices": []},
+        {
+            "index": 0,
+            "start": 0,
+            "end": 4,
+            "text": "镇上来信",
+            "kind": "title",
+            "stances": [],
+            "devices": [],
+            "needs_review": [],
+        },
         {
             "index": 1,
             "start": 5,
@@ -47,6 +56,7 @@ RECORD = {
                     ],
                 }
             ],
+            "needs_review": ["irony", "账单"],
         },
     ],
     "warnings": ["一句话。"],
@@ -62,10 +72,31 @@ ANALYSIS = ArticleAnalysis(
             Paragraph(1, 5, 17, "账单像雪片😀，一片接一片"),
             (StancePrediction("账单", "against", {"favor": 0.1, "against": 0.7, "neutral": 0.2}),),
             (DevicePrediction("simile", 0.9, (Span(2, 5, "像雪片", 0.8), Span(7, 12, "一片接一片", 0.6))),),
+            ("irony", "账单"),
         ),
     ),
     warnings=("一句话。",),
 )
+
+
+def test_min_probability_leaves_out_what_is_less_probable():
+    (_, before) = ANALYSIS.paragraphs
+    assert ANALYSIS.with_min_probability(0.7).paragraphs[1] == before
+    strict = ANALYSIS.with_min_probability(0.75).paragraphs[1]
+    assert [(s.stance, s.probabilities) for s in strict.stances] == [("neutral", before.stances[0].probabilities)]
+    assert (strict.devices, strict.needs_review) == (before.devices, before.needs_review)
+    assert ANALYSIS.with_min_probability(0.91).paragraphs[1].devices == ()
+    assert ANALYSIS.with_min_probability(0) is ANALYSIS
+    for wrong in (-0.1, 1.1):
+        with pytest.raises(InputError, match="between 0 and 1; found"):
+            ANALYSIS.with_min_probability(wrong)
+
+
+def test_files_without_review_marks_are_read():
+    record = json.loads(json.dumps(RECORD))
+    for paragraph in record["paragraphs"]:
+        del paragraph["needs_review"]
+    assert [p.needs_review for p in ArticleAnalysis.from_dict(record).paragraphs] == [(), ()]
 
 
 def test_the_output_contract():

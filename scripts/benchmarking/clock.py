@@ -15,7 +15,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Clock", "command_seconds", "matrix_rate", "operations", "peak_memory"]
 
@@ -38,7 +38,7 @@ class Clock:
             torch.cuda.synchronize()
         return self.now() - began
 
-    def in_turn(self, works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    def in_turn(self, works: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
         """Median seconds of each, all of them once a round, so that other load falls on all alike."""
         found: dict[str, list[float]] = {name: [] for name in works}
         for _ in range(rounds):

@@ -17,8 +17,24 @@ if TYPE_CHECKING:
 __all__ = ["TARGETS", "cut", "generate", "read", "write"]
 
 DATA = Path(__file__).parents[2] / "data"
-TARGETS = ("中国", "美国", "日本", "欧盟", "俄罗斯", "印度", "英国", "法国", "德国", "韩国", "联合国", "台湾")
-TARGETS += ("特朗普", "企业", "政府", "网民")
+TARGETS = (
+    "中国",
+    "美国",
+    "日本",
+    "欧盟",
+    "俄罗斯",
+    "印度",
+    "英国",
+    "法国",
+    "德国",
+    "韩国",
+    "联合国",
+    "台湾",
+    "特朗普",
+    "企业",
+    "政府",
+    "网民",
+)
 """Sixteen targets, of two or three characters as most are."""
 
 

@@ -77,7 +77,8 @@ def _tokenizer(model: Model) -> PreTrainedTokenizerFast:
         pair=f"{cls} $A {sep} $B {sep}",
         special_tokens=[(cls, config.cls_id), (sep, config.sep_id)],
     )
-    longest = model.network.encoder.config.max_position_embeddings - config.position_offset  # type: ignore[union-attr]
-    return PreTrainedTokenizerFast(
-        tokenizer_object=own, cls_token=cls, sep_token=sep, pad_token=pad, model_max_length=int(longest)
+    encoder: Any = model.network.encoder
+    longest = int(encoder.config.max_position_embeddings) - config.position_offset
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=own, cls_token=cls, sep_token=sep, pad_token=pad, model_max_length=longest
     )

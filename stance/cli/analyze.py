@@ -16,6 +16,7 @@ from stance.cli.app import (
     HardwareOption,
     IdField,
     MaxCharacters,
+    MinProbability,
     Model,
     Targets,
     TextField,
@@ -57,6 +58,7 @@ def analyze(  # noqa: PLR0913 - one parameter for each option
     language: Annotated[
         Language, typer.Option(help="Of the summary and the pages.", rich_help_panel="Output")
     ] = Language.zh,
+    min_probability: MinProbability = 0.0,
     model: Model = None,
     hardware: HardwareOption = Hardware.auto,
     text_field: TextField = "text",
@@ -70,7 +72,8 @@ def analyze(  # noqa: PLR0913 - one parameter for each option
     fields = Fields(text=text_field, id=id_field, title=title_field)
     article = _one_article(file, fields, Limits(max_characters=max_characters))
     analyzer = load(model, hardware)
-    _show(analyzer.analyze(article, target), analyzer.schema, view, language.value)
+    analysis = analyzer.analyze(article, target).with_min_probability(min_probability)
+    _show(analysis, analyzer.schema, view, language.value)
 
 
 def _show(analysis: ArticleAnalysis, schema: LabelSchema, view: ArticleView, language: str) -> None:

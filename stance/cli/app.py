@@ -21,6 +21,7 @@ __all__ = [
     "HardwareOption",
     "IdField",
     "MaxCharacters",
+    "MinProbability",
     "Model",
     "Targets",
     "TextField",
@@ -71,6 +72,10 @@ TitleField = Annotated[str, typer.Option(help="Field that holds the title.", ric
 MaxCharacters = Annotated[int, typer.Option(min=1, help="Longest article, in characters.", rich_help_panel="Input")]
 Model = Annotated[
     str | None, typer.Option("--model", "-m", help="Model folder. Default: the shipped model.", rich_help_panel="Model")
+]
+MinProbability = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="Leave out devices and sides that are less probable.", rich_help_panel="Output"),
 ]
 HardwareOption = Annotated[Hardware, typer.Option(help="Where to compute.", rich_help_panel="Hardware")]
 

@@ -43,7 +43,7 @@ def report(  # noqa: PLR0913 - one parameter for each option
         int | None,
         typer.Option(
             min=0,
-            help="Most articles with a page; of more, so many are drawn by lot. Default: 5000, in one file 500.",
+            help="Most articles with a page; of more, so many are drawn by lot. Default: 5000, in one file 1000.",
             rich_help_panel="Output",
         ),
     ] = None,

@@ -5,6 +5,7 @@
     index, start, end, text, kind         of the paragraph
     stances                               list of struct: target, stance, probability, probabilities
     devices                               list of struct: device, probability, spans
+    needs_review                          list of devices and targets of which the model is unsure
 
 An article without paragraphs has one row, in which the paragraph's columns are null.
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Shape", "articles_from_rows", "label_columns", "paragraph_rows"]
 
 _ARTICLE = ("id", "title", "targets", "model", "warnings")
-_PARAGRAPH = ("index", "start", "end", "text", "kind", "stances", "devices")
+_PARAGRAPH = ("index", "start", "end", "text", "kind", "stances", "devices", "needs_review")
 _OWN = frozenset((*_ARTICLE, "paragraphs"))
 _NAME, _JSON, _SPARSE = b"stance.name", b"stance.json", b"stance.sparse"
 _INT64 = range(-(2**63), 2**63)
@@ -141,7 +142,7 @@ def _paragraph_types(stances: Iterable[str]) -> tuple[pa.DataType, ...]:
     stance = pa.struct([("target", text), ("stance", text), ("probability", number), ("probabilities", probabilities)])
     span = pa.struct([("start", pa.int64()), ("end", pa.int64()), ("text", text), ("probability", number)])
     device = pa.struct([("device", text), ("probability", number), ("spans", pa.list_(span))])
-    return pa.int32(), pa.int64(), pa.int64(), text, text, pa.list_(stance), pa.list_(device)
+    return pa.int32(), pa.int64(), pa.int64(), text, text, pa.list_(stance), pa.list_(device), pa.list_(text)
 
 
 def label_columns(stances: Iterable[str]) -> pa.Schema:
@@ -200,7 +201,7 @@ def _continues(article: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
 
 
 def _paragraph(row: Mapping[str, Any]) -> dict[str, Any]:
-    paragraph = {name: row[name] for name in _PARAGRAPH}
+    paragraph = {name: row[name] for name in _PARAGRAPH if name in row}  # files of 0.1 lack needs_review
     for stance in paragraph["stances"]:
         stance["probabilities"] = {name: p for name, p in stance["probabilities"].items() if p is not None}
     return paragraph

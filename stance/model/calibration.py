@@ -28,6 +28,9 @@ __all__ = ["Calibration", "Probabilities", "best_threshold", "fit_scale", "fit_s
 
 Floats = NDArray[np.float64]
 
+REVIEW_BAND = 0.5
+"""Log odds on both sides of where an answer turns, within which it should be reviewed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
@@ -65,6 +68,21 @@ class Calibration:
         chosen: NDArray[np.intp] = np.where(sides.sum(1) >= self.side_threshold, sides.argmax(1), neutral)
         return chosen
 
+    def unsure_devices(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+        """Does a probability lie so close to its threshold that a reader should look? (D,) → (D,)."""
+        return _close(probabilities, np.array(self.device_thresholds))
+
+    def unsure_stances(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+        """The same of stances: is it close whether a side is taken, or which one? (N, S) → (N,)."""
+        sides = probabilities[:, :-1]
+        total = sides.sum(1)
+        taken = total >= self.side_threshold
+        which = sides.max(1) / np.maximum(total, 1e-9)
+        unsure: NDArray[np.bool_] = _close(total, np.array(self.side_threshold)) | (
+            taken & _close(which, np.array(0.5))
+        )
+        return unsure
+
     def save(self, path: Path, schema: LabelSchema) -> None:
         """Write as JSON, the per-device numbers by device id."""
         data: dict[str, Any] = asdict(self)
@@ -87,6 +105,12 @@ class Calibration:
                 f"{path}: expected the calibration of a model with devices {', '.join(schema.device_ids)}; "
                 f"{error!r}. Calibrate again with `stance train` or copy the whole model folder."
             ) from error
+
+
+def _close(probabilities: NDArray[np.floating[Any]], turns: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    odds, turn = (np.log(p) - np.log1p(-p) for p in (np.clip(x, 1e-6, 1 - 1e-6) for x in (probabilities, turns)))
+    close: NDArray[np.bool_] = np.abs(odds - turn) < REVIEW_BAND
+    return close
 
 
 @dataclass(frozen=True, slots=True)

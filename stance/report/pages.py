@@ -67,7 +67,7 @@ def embedded(value: Any) -> Markup:
 
 
 def packed(value: Any) -> Markup:
-    """The value as compressed JSON in Base64, for what a reader may never open: a tenth of its size, and as harmless."""
+    """The value as compressed JSON in Base64, for what a reader may never open: far smaller, and as harmless."""
     text = json.dumps(_visible(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Markup(base64.b64encode(zlib.compress(text.encode("utf-8", "replace"), 9)).decode("ascii"))
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PAGES_IN_FILE", "PAGES_IN_FOLDER", "ReportOptions", "Written", "article_page", "write_report"]
 
-PAGES_IN_FILE, PAGES_IN_FOLDER = 500, 5_000
+PAGES_IN_FILE, PAGES_IN_FOLDER = 1_000, 5_000
 """Articles with a page of their own, where nothing else is asked for; of more, so many are drawn by lot."""
 _PAGE = re.compile(r"\d{5,}\.html")
 

@@ -26,6 +26,7 @@ class Job:
         reader: the input.
         part_articles: rows in a part.
         targets: targets for all articles, or None.
+        min_probability: devices and sides that are less probable are left out.
         signatures: whether the articles' MinHashes are wanted.
         finished: how many parts from the first are labelled already, and only have their digest taken.
     """
@@ -33,6 +34,7 @@ class Job:
     reader: ArticleReader
     part_articles: int
     targets: tuple[str, ...] | None
+    min_probability: float
     signatures: bool
     finished: int
 
@@ -72,5 +74,12 @@ def label_here(
         if cut.number < job.finished:
             yield Outcome(cut.number, cut.position, rows_digest(cut.rows), None)
         else:
-            labelled = label_part(cut, labeller, job.targets, signatures=job.signatures, on_row=on_row)
+            labelled = label_part(
+                cut,
+                labeller,
+                job.targets,
+                min_probability=job.min_probability,
+                signatures=job.signatures,
+                on_row=on_row,
+            )
             yield Outcome(cut.number, cut.position, labelled.part.rows_digest, labelled)

@@ -119,11 +119,12 @@ def cut_parts(rows: Iterable[Located | Rejected], part_articles: int) -> Iterato
         yield CutPart(number, part)
 
 
-def label_part(
+def label_part(  # noqa: PLR0913 - one keyword for each choice of the user
     cut: CutPart,
     labeller: Labeller,
     targets: Sequence[str] | None,
     *,
+    min_probability: float,
     signatures: bool,
     on_row: Callable[[Located | Rejected, ArticleAnalysis | Rejected], None] | None = None,
 ) -> LabelledPart:
@@ -138,7 +139,7 @@ def label_part(
         if isinstance(result, Rejected):
             rejected.append(json_line(result.to_dict()))
         else:
-            labelled = result.to_dict()
+            labelled = result.with_min_probability(min_probability).to_dict()
             shape.add(labelled)
             labels.append(json_line(labelled))
             paragraphs += len(result.paragraphs)

@@ -48,6 +48,7 @@ def label(  # noqa: PLR0913 - one keyword for each choice of the user
     limits: Limits | None = None,
     part_articles: int = 500,
     near_duplicates: float | None = THRESHOLD,
+    min_probability: float = 0.0,
     engine: Engine | None = None,
     restart: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
@@ -64,6 +65,7 @@ def label(  # noqa: PLR0913 - one keyword for each choice of the user
         part_articles: input rows in a part; what a kill can cost.
         near_duplicates: likeness of two texts, 0 to 1, from which the later is marked `duplicate_of` the earlier;
             None does not look for them.
+        min_probability: devices and sides that are less probable are left out, 0 to 1.
         engine: what labels the parts; `stance.distributed.RayEngine` is one. Without it this process does.
         restart: throw away the parts of an earlier run, and replace its output when this one is complete.
         on_progress: called after each article; with an engine, after each part.
@@ -72,12 +74,15 @@ def label(  # noqa: PLR0913 - one keyword for each choice of the user
         InputError: an input or the output's kind is not as expected.
         RunError: the output belongs to a run with other settings or inputs, or to no run; or another
             process is writing it; or the disk is full or may not be written. Finished parts are kept.
-        ValueError: `part_articles` is below 1, or `near_duplicates` not above 0 and up to 1.
+        ValueError: `part_articles` is below 1, `near_duplicates` not above 0 and up to 1, or `min_probability` not
+            from 0 to 1.
     """
     if part_articles < 1:
         raise ValueError(f"part_articles must be at least 1, found {part_articles}.")
     if near_duplicates is not None and not 0 < near_duplicates <= 1:
         raise ValueError(f"near_duplicates must be above 0 and at most 1, found {near_duplicates}.")
+    if not 0 <= min_probability <= 1:
+        raise ValueError(f"min_probability must be from 0 to 1, found {min_probability}.")
     paths = RunPaths(Path(output))
     check_output_name(paths.output)
     reader = ArticleReader(inputs, fields=fields, limits=limits)
@@ -91,6 +96,7 @@ def label(  # noqa: PLR0913 - one keyword for each choice of the user
         "limits": asdict(reader.limits),
         "part_articles": part_articles,
         "near_duplicates": near_duplicates,
+        "min_probability": min_probability,
         "inputs": [[str(source.path), source.size] for source in reader.sources],
     }
     run = _Run(paths, reader, analyzer, settings, engine)
@@ -159,6 +165,7 @@ class _Run:
             self.reader,
             self.settings["part_articles"],
             tuple(self.settings["targets"]) or None,
+            min_probability=self.settings["min_probability"],
             signatures=self.settings["near_duplicates"] is not None,
             finished=len(finished),
         )

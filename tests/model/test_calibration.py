@@ -232,3 +232,27 @@ def test_the_calibration_of_an_earlier_format_is_refused(tmp_path, schema):
     path.write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(ModelError, match=r"expected the calibration of a model .*'side_threshold'"):
         Calibration.load(path, schema)
+
+
+def test_what_lies_near_its_threshold_is_unsure():
+    calibration = replace(Calibration.identity(3), device_thresholds=(0.5, 0.2, 0.9), side_threshold=0.4)
+    # half a nat on both sides of 1/2 is 0.378 to 0.622, of 0.2 is 0.132 to 0.292, of 0.9 is 0.845 to 0.937
+    for low, high, place in ((0.378, 0.622, 0), (0.132, 0.292, 1), (0.845, 0.937, 2)):
+        for probability, unsure in (
+            (low - 0.002, False),
+            (low + 0.002, True),
+            (high - 0.002, True),
+            (high + 0.002, False),
+        ):
+            given = np.array([0.001, 0.001, 0.001])
+            given[place] = probability
+            assert calibration.unsure_devices(given).tolist() == [unsure and i == place for i in range(3)]
+
+
+def test_a_stance_is_unsure_where_its_side_or_neutrality_is():
+    calibration = replace(Calibration.identity(3), side_threshold=0.4)
+    rows = np.array(
+        [[0.05, 0.05, 0.9], [0.3, 0.05, 0.65], [0.8, 0.1, 0.1], [0.4, 0.35, 0.25], [0.01, 0.01, 0.98], [0, 0, 1]]
+    )
+    assert calibration.unsure_stances(rows).tolist() == [False, True, False, True, False, False]
+    assert calibration.unsure_stances(np.zeros((0, 3))).tolist() == []

@@ -422,6 +422,7 @@ def test_the_report_of_a_labelled_file(visit, reports, path):
     first.focus()
     assert page.locator("#card").is_visible()
     device = first.get_attribute("class").split()[0]
+    page.keyboard.press("Escape")
     page.locator(f".key.{device}").click()
     assert device not in (first.get_attribute("class") or "").split()  # the next one that shows takes its place
     assert (

@@ -11,6 +11,7 @@ import shutil
 
 import pytest
 from fake_analyzer import FakeAnalyzer
+from running_service import running
 
 from stance import Article
 from stance.explain import Explanation, WordEffect
@@ -43,7 +44,7 @@ def browser():
 
 
 @pytest.fixture
-def visit(browser, running):
+def visit(browser):
     """Opens the page of a running service; afterwards no request went elsewhere and no error was logged."""
     contexts, asked, errors = [], [], []
 
@@ -68,7 +69,7 @@ def visit(browser, running):
     assert errors == []
 
 
-def test_paste_read_click_download(visit, running, tmp_path):
+def test_paste_read_click_download(visit, tmp_path):
     with running(Fake()) as (address, _):
         page = visit(address, accept_downloads=True)
         page.fill("#text", TEXT)
@@ -97,7 +98,7 @@ def test_paste_read_click_download(visit, running, tmp_path):
         assert download.value.suggested_filename.endswith(".html")
 
 
-def test_a_file_is_dropped(visit, running, tmp_path):
+def test_a_file_is_dropped(visit, tmp_path):
     (tmp_path / "article.txt").write_bytes(TEXT.encode("gb18030"))
     with running(Fake()) as (address, _):
         page = visit(address)
@@ -109,10 +110,10 @@ def test_a_file_is_dropped(visit, running, tmp_path):
             document.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
         }"""
         page.evaluate(drop, "别的文章\n这里有另一个石磨。")
-        page.frame_locator("#report").locator("text=这里有另一个").wait_for()
+        page.frame_locator("#report").locator("text=这里有另一个").first.wait_for()
 
 
-def test_on_a_phone_in_english_with_a_token(visit, running):
+def test_on_a_phone_in_english_with_a_token(visit):
     with running(Fake(), ServiceConfig(token="geheim")) as (address, _):
         page = visit(address, viewport={"width": 390, "height": 844})
         page.click("#language")
@@ -128,7 +129,7 @@ def test_on_a_phone_in_english_with_a_token(visit, running):
         assert page.frame_locator("#report").locator("html").get_attribute("data-ui") == "en"
 
 
-def test_an_empty_page_says_what_to_do(visit, running):
+def test_an_empty_page_says_what_to_do(visit):
     with running(Fake()) as (address, _):
         page = visit(address)
         page.click("#analyze")

@@ -1,4 +1,4 @@
-"""A running server on a free port of this machine."""
+"""The service on a free port of this machine."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import threading
 import time
 from contextlib import contextmanager
 
-import pytest
 import uvicorn
 
 from stance.service import create_app
 
 
 @contextmanager
-def _running(model, config=None):
+def running(model, config=None):
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(model, config), log_level="error"))
@@ -29,8 +28,3 @@ def _running(model, config=None):
         server.should_exit = True
         thread.join(20)
         listener.close()
-
-
-@pytest.fixture
-def running():
-    return _running
