@@ -2,7 +2,7 @@
 
 Data goes to standard output, messages to standard error. Exit codes: 0 all done, 1 done but rows were set
 aside, 2 wrong usage or an error. Whatever is slow to import is imported inside the command that needs it.
-One module a command or two; importing it adds its commands to `app`, in the order in which help lists them.
+One module a command or two; importing it adds its commands to `app`.
 """
 
 from stance.cli import (  # noqa: F401 - importing them adds the commands

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+import typer.core
 
 import stance
 from stance.errors import StanceError
@@ -33,7 +34,19 @@ __all__ = [
     "say",
 ]
 
+_ORDER = ("analyze", "label", "summarize", "report", "serve", "train", "evaluate", "new-schema", "export", "import")
+
+
+class _InOrder(typer.core.TyperGroup):
+    """Lists the commands as users meet them, others behind."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
+
 app = typer.Typer(
+    cls=_InOrder,
     help="Stance and rhetorical devices, with exact spans, in Chinese news and commentary.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
