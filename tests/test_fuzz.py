@@ -44,7 +44,7 @@ def analyzer(make_model):
     """Low thresholds, so that there are spans to look at."""
     model = make_model()
     devices = len(model.schema.devices)
-    low = replace(Calibration.identity(devices), device_thresholds=(0.05,) * devices, span_thresholds=(0.3,) * devices)
+    low = replace(Calibration.identity(devices), device_thresholds=(0.05,) * devices, side_threshold=0.45)
     model.calibration = low
     return Analyzer(model, EngineConfig(hardware="cpu"))
 

@@ -26,6 +26,7 @@ from fake_analyzer import FakeAnalyzer
 from stance.runs import label
 
 where, countdown = sys.argv[4], int(sys.argv[5])
+os.fsync = lambda descriptor: None  # a kill, unlike a power cut, loses nothing that was written
 
 def die():
     global countdown
@@ -83,6 +84,12 @@ else:
         if os.wait()[1] == 0:
             break
 """
+
+
+@pytest.fixture(autouse=True)
+def quick_disk(monkeypatch):
+    """A kill, unlike a power cut, loses nothing that was written: these tests need not wait for the disk."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture
@@ -333,6 +340,13 @@ def test_damaged_parts_are_made_again(tmp_path, news, damage):
         part.write_bytes(part.read_bytes().replace(b"0.75", b"0.76", 1))
     assert run(news, tmp_path / "o.jsonl").resumed_parts == 1
     assert (tmp_path / "o.jsonl").read_bytes() == expected
+
+
+def test_parts_of_another_version_are_made_again(tmp_path, news):
+    stopped(news, tmp_path / "out.jsonl")
+    ledger = tmp_path / "out.jsonl.parts" / "ledger.jsonl"
+    ledger.write_bytes(ledger.read_bytes().replace(b'"hardware": ', b'"device": '))
+    assert run(news, tmp_path / "out.jsonl").resumed_parts == 0
 
 
 def test_a_torn_line_of_the_ledger_is_written_over(tmp_path, news):

@@ -65,7 +65,8 @@ def log_partition(steps: Tensor, places: Tensor, text: Tensor) -> Tensor:
     """
     rows, slots = (x.flatten() for x in torch.meshgrid(*map(torch.arange, places.shape), indexing="ij"))
     own = paragraph_steps(steps, places, text, rows.to(steps.device), slots.to(steps.device))
-    return _prefixes(own, torch.logaddexp)[:, -1, :, 0, 0].unflatten(0, places.shape)  # type: ignore[no-untyped-call, no-any-return]
+    totals: Tensor = _product(own, torch.logaddexp)[..., 0, 0]
+    return totals.view(*places.shape, -1)
 
 
 def paragraph_steps(steps: Tensor, places: Tensor, text: Tensor, rows: Tensor, slots: Tensor) -> Tensor:
@@ -131,15 +132,23 @@ def _both_ways(steps: Tensor, add: Callable[[Tensor, Tensor], Tensor]) -> tuple[
     return forward, add(products[..., 0], products[..., 1])
 
 
+def _product(steps: Tensor, add: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Product of the matrices of all tokens, pair by pair, in the semiring of `add` and +. (N, T, …) → (N, …)."""
+    while (tokens := steps.shape[1]) > 1:
+        both = _multiply(steps[:, 0 : tokens - 1 : 2], steps[:, 1::2], add)
+        steps = torch.cat([both, steps[:, tokens - 1 :]], 1) if tokens % 2 else both
+    return steps[:, 0]
+
+
+def _multiply(left: Tensor, right: Tensor, add: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    return add(left[..., :, 0, None] + right[..., None, 0, :], left[..., :, 1, None] + right[..., None, 1, :])
+
+
 def _prefixes(steps: Tensor, add: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Products of the matrices of tokens 0 … t, for each t, in the semiring of `add` and +."""
     shift = 1
     while shift < steps.shape[1]:
-        left, right = steps[:, :-shift], steps[:, shift:]
-        both = add(
-            left[..., :, 0, None] + right[..., None, 0, :],
-            left[..., :, 1, None] + right[..., None, 1, :],
-        )
+        both = _multiply(steps[:, :-shift], steps[:, shift:], add)
         steps = torch.cat([steps[:, :shift], both], 1)
         shift *= 2
     return steps

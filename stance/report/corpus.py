@@ -29,6 +29,8 @@ LINES = 300
 """Lines of the concordance for each device; of a device with more spans this many are drawn by lot."""
 TEXT = 2_000_000
 """Characters of all texts up to which the page carries them for the search."""
+LISTED = 20_000
+"""Articles up to which all stand in the list; of more only those with a page."""
 TARGETS, GROUPS, ROWS = 12, 15, 30
 """Targets with charts, groups in a chart, and rows in the table of targets."""
 _DRAWS = 300
@@ -159,6 +161,7 @@ class Gathering:
         figures = CorpusSummary.to_dict(self._without_groups(), confusion=confusion)
         sources = self.summary.groups(self.source) if self.source in self.summary.columns else {}
         order = {device: place for place, device in enumerate(schema.device_ids)}
+        listed = range(self.articles) if self.articles <= LISTED else pages
         return CorpusView(
             figures=figures,
             notices=self._notices(len(pages), whole=whole),
@@ -166,14 +169,14 @@ class Gathering:
             profile={it: charts.device_profile(figures["devices"], schema, it) for it in ("zh", "en")},
             densities=device_densities(_first(sources), [found["device"] for found in figures["devices"]]),
             data={
-                "articles": self._rows,
+                "articles": [self._rows[number] for number in listed],
                 "pages": list(pages),
                 "whole": whole,
                 "spans": {"all": sum(self._concordance.spans.values())}
                 | {str(order[device]): spans for device, spans in self._concordance.spans.items()},
             },
             lines=[[order[device], *line] for device in order for line in self._concordance.lines(device)],
-            texts=self._texts,
+            texts=[self._texts[number] for number in listed] if self._texts else (),
         )
 
     def _without_groups(self) -> CorpusSummary:
@@ -207,6 +210,7 @@ class Gathering:
         left = self.summary.copies_left_out
         return [
             *([notices.pages(self.articles, pages, whole=whole)] if pages < self.articles else ()),
+            *([notices.listed(pages)] if self.articles > LISTED else ()),
             *([notices.lines(LINES, [self.summary.schema.device(device) for device in sampled])] if sampled else ()),
             *([notices.texts(self._characters)] if self.articles and not self._texts else ()),
             *([notices.copies(left)] if left else ()),

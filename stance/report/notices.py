@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from stance.schema import Label
 
-__all__ = ["OVER_TIME", "Words", "by_source", "copies", "lines", "pages", "texts"]
+__all__ = ["OVER_TIME", "Words", "by_source", "copies", "lines", "listed", "pages", "texts"]
 
 
 class Words(NamedTuple):
@@ -48,6 +48,11 @@ def pages(articles: int, kept: int, *, whole: bool) -> Words:
         f"The figures count all {articles:,} articles; {english} {kept:,} of them, drawn by lot.",
         f"统计覆盖全部{articles:,}篇；{chinese}随机抽取的{kept:,}篇。",
     )
+
+
+def listed(articles: int) -> Words:
+    """The list of articles holds only those with a page."""
+    return Words(f"The list of articles holds the {articles:,} with a page.", f"文章表只列有页面的{articles:,}篇。")
 
 
 def lines(most: int, devices: Sequence[Label]) -> Words:

@@ -77,12 +77,7 @@ def label(  # noqa: PLR0913 - one keyword for each choice of the user
         ValueError: `part_articles` is below 1, `near_duplicates` not above 0 and up to 1, or `min_probability` not
             from 0 to 1.
     """
-    if part_articles < 1:
-        raise ValueError(f"part_articles must be at least 1, found {part_articles}.")
-    if near_duplicates is not None and not 0 < near_duplicates <= 1:
-        raise ValueError(f"near_duplicates must be above 0 and at most 1, found {near_duplicates}.")
-    if not 0 <= min_probability <= 1:
-        raise ValueError(f"min_probability must be from 0 to 1, found {min_probability}.")
+    _check_numbers(part_articles, near_duplicates, min_probability)
     paths = RunPaths(Path(output))
     check_output_name(paths.output)
     reader = ArticleReader(inputs, fields=fields, limits=limits)
@@ -102,6 +97,15 @@ def label(  # noqa: PLR0913 - one keyword for each choice of the user
     run = _Run(paths, reader, analyzer, settings, engine)
     with output_lock(paths.lock):
         return run.go(on_progress or (lambda _: None), restart=restart)
+
+
+def _check_numbers(part_articles: int, near_duplicates: float | None, min_probability: float) -> None:
+    if part_articles < 1:
+        raise ValueError(f"part_articles must be at least 1, found {part_articles}.")
+    if near_duplicates is not None and not 0 < near_duplicates <= 1:
+        raise ValueError(f"near_duplicates must be above 0 and at most 1, found {near_duplicates}.")
+    if not 0 <= min_probability <= 1:
+        raise ValueError(f"min_probability must be from 0 to 1, found {min_probability}.")
 
 
 class _Run:

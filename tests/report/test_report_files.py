@@ -237,6 +237,19 @@ def test_the_page_says_what_a_long_corpus_leaves_out(tmp_path, monkeypatch):
     assert not tree.xpath("//script[@id='texts']")
 
 
+def test_a_very_long_corpus_lists_what_has_a_page(forty, tmp_path, monkeypatch):
+    monkeypatch.setattr("stance.report.corpus.LISTED", 40)
+    write_report(forty, tmp_path / "few.html", ReportOptions(pages=5))
+    tree = page(tmp_path / "few.html")
+    chosen = data(tree, "corpus")["pages"]
+    assert [row[0] for row in data(tree, "corpus")["articles"]] == chosen
+    texts = ["\n".join(p.text for p in corpus(40)[number].paragraphs) for number in chosen]
+    assert unpacked(tree.get_element_by_id("texts")) == texts
+    assert "The list of articles holds the 5 with a page." in tree.xpath(
+        "//p[@class='notice']/span[@class='en']/text()"
+    )
+
+
 def test_a_corpus_without_source_date_and_targets(tmp_path):
     plain = [article([paragraph("甲‹irony:乙›")], id=str(n), targets=()) for n in range(3)]
     write_report(labels(tmp_path / "l.jsonl", plain), tmp_path / "r")

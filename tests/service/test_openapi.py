@@ -7,9 +7,10 @@ import warnings
 import pytest
 from fake_analyzer import FakeAnalyzer
 from hypothesis import HealthCheck, Phase, settings
+from running_service import running
 
 from stance.explain import Explanation
-from stance.service import ServiceConfig, create_app
+from stance.service import ServiceConfig
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of the libraries that it imports
@@ -26,12 +27,15 @@ class Fake(FakeAnalyzer):
         return Explanation(paragraph, label, target, 0.5, ())
 
 
-API = schemathesis.openapi.from_asgi("/openapi.json", create_app(Fake(), ServiceConfig(timeout_s=5)))
+@pytest.fixture(scope="module")
+def api():
+    with running(Fake(), ServiceConfig(timeout_s=20)) as (address, _):
+        yield schemathesis.openapi.from_url(f"{address}/openapi.json")
 
 
-@API.parametrize()
+@schemathesis.pytest.from_fixture("api").parametrize()
 @settings(
-    max_examples=25,
+    max_examples=10,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

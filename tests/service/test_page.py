@@ -110,7 +110,7 @@ def test_a_file_is_dropped(visit, tmp_path):
             document.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
         }"""
         page.evaluate(drop, "别的文章\n这里有另一个石磨。")
-        page.frame_locator("#report").locator("text=这里有另一个").first.wait_for()
+        page.frame_locator("#report").locator(".paragraph", has_text="这里有另一个").wait_for()
 
 
 def test_on_a_phone_in_english_with_a_token(visit):

@@ -323,7 +323,7 @@
       rows.sort(orders[input("order").value]);
       one("tbody", section).replaceChildren(...state.cut(rows).map((line) => {
         const link = address(corpus, line[1], line[2]);
-        const name = title.get(line[1]) || say("Untitled", "无题");
+        const name = title.get(line[1]) || say("Untitled or not listed", "无题或未列出");
         return make("tr", {},
           make("td", { class: "left" }, make("div", { class: "clip-left" }, make("span", {}, make("bdi", {}, line[LEFT])))),
           make("td", { class: "word" }, make("bdi", {}, line[WORD]), make("span", { class: `device ${labels.devices[line[0]].name}`, title: named(labels.devices[line[0]]) }, make("span", { class: "swatch" }))),
