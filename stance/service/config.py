@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from stance.runs import Labeller
 
-    from stance.results import Article, ArticleAnalysis
-    from stance.schema import LabelSchema
+if TYPE_CHECKING:
+    from stance.results import ArticleAnalysis
 
 __all__ = ["Explained", "ServiceConfig", "ServiceModel"]
 
@@ -21,23 +20,8 @@ class Explained(Protocol):
         """Plain dicts and numbers."""
 
 
-class ServiceModel(Protocol):
+class ServiceModel(Labeller, Protocol):
     """What the service needs of an `Analyzer`."""
-
-    @property
-    def model_id(self) -> str:
-        """Name and digest of the model."""
-
-    @property
-    def schema(self) -> LabelSchema:
-        """Its labels."""
-
-    @property
-    def hardware(self) -> str:
-        """What it runs on, and why."""
-
-    def analyze_many(self, articles: Iterable[Article]) -> Iterator[ArticleAnalysis]:
-        """Label articles in their order."""
 
     def explain(self, analysis: ArticleAnalysis, paragraph: int, label: str, target: str | None = None) -> Explained:
         """Which words carry a label."""

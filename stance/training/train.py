@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainingArguments, get_linear_schedule_with_warmup, set_seed
 
 from stance.errors import InputError, RunError
+from stance.hub import write_card
 from stance.model import checkpoint
 from stance.model.losses import Gold, Losses, multitask_loss
 from stance.schema import DEFAULT_SCHEMA, LabelSchema
@@ -104,7 +105,7 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
     set_seed(config.seed)
     torch.set_float32_matmul_precision("high")
     output = Path(config.output)
-    last_checkpoint = _claim(output, config)
+    last_checkpoint = _claim(output, config, schema)
     model = checkpoint.from_encoder(
         config.encoder,
         schema,
@@ -121,13 +122,14 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
     _fit(model, config, articles, last_checkpoint)
     model.calibration = calibrate(model, dev)
     checkpoint.save(model, output)
+    write_card(output)
     return model
 
 
-def _claim(output: Path, config: TrainConfig) -> str | None:
+def _claim(output: Path, config: TrainConfig, schema: LabelSchema) -> str | None:
     """Write `train.json`; the last checkpoint of this very run, where it was broken off."""
     record = output / "train.json"
-    settings = json.dumps(asdict(config), ensure_ascii=False, indent=1) + "\n"
+    settings = json.dumps(asdict(config) | {"schema": schema.digest}, ensure_ascii=False, indent=1) + "\n"
     found = sorted((output / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
     if found and not (record.is_file() and record.read_text(encoding="utf-8") == settings):
         raise RunError(

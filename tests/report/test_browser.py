@@ -80,6 +80,12 @@ def mark(page, device):
     return page.locator(f"mark.{STYLES[device].name}").first
 
 
+def shown_card(page):
+    card = page.locator("#card")
+    assert card.is_visible()
+    return card.inner_text()
+
+
 def has_highlight(page, device):
     look = "e => getComputedStyle(e).textDecorationColor"
     return mark(page, device).evaluate(look) != "rgba(0, 0, 0, 0)"
@@ -93,7 +99,7 @@ def test_pointing_at_a_span_shows_its_card(visit):
     card = page.locator("#card")
     assert card.is_hidden()
     mark(page, "metaphor").hover()
-    text = card.inner_text()
+    text = shown_card(page)
     assert "隐喻" in text
     assert "本段使用 90% · 此处 81%" in text
     assert DEFAULT_SCHEMA.device("metaphor").definition in text
@@ -114,7 +120,7 @@ def test_a_card_stays_within_the_window(visit):
 def test_a_tap_shows_the_card_and_a_second_one_hides_it(visit):
     page = visit("one.html", PHONE, has_touch=True)
     mark(page, "irony").tap()
-    assert "反语" in page.locator("#card").inner_text()
+    assert "反语" in shown_card(page)
     page.locator("h1").tap()
     assert page.locator("#card").is_hidden()
 
@@ -129,8 +135,21 @@ def test_the_keyboard_reaches_every_span(visit):
     assert [re.sub(r"\s", "", name) for name in seen] == ["隐喻", "夸张", "反语", "明喻"]
     assert page.evaluate("document.activeElement.getAttribute('aria-describedby')") == "card"
     page.keyboard.press("ArrowLeft")
-    assert "反语" in page.locator("#card").inner_text()
+    assert "反语" in shown_card(page)
     page.keyboard.press("Escape")
+    assert page.locator("#card").is_hidden()
+
+
+def test_a_pointer_at_rest_takes_no_card_from_the_keyboard(visit):
+    page = visit("one.html", {"width": 390, "height": 300})
+    page.mouse.move(200, 150)
+    mark(page, "simile").focus()  # scrolls the page under the pointer
+    page.wait_for_timeout(700)
+    over = "([x, y]) => document.querySelector('h1').dispatchEvent(new PointerEvent('pointerover', {bubbles: true, pointerType: 'mouse', clientX: x, clientY: y}))"
+    page.evaluate(over, [200, 150])  # what a browser tells of a pointer at rest
+    assert "明喻" in shown_card(page)
+    assert page.evaluate("scrollY") > 300
+    page.evaluate(over, [201, 150])  # and of one that moves
     assert page.locator("#card").is_hidden()
 
 
@@ -169,7 +188,7 @@ def test_the_ribbon_leads_to_the_paragraph(visit):
     page = visit("one.html", {"width": 390, "height": 300})
     block = page.locator(".ribbon a.against").last
     block.hover()
-    assert "第4段：反对 80%" in page.locator("#card").inner_text()
+    assert "第4段：反对 80%" in shown_card(page)
     block.click()
     assert page.locator("#p3").evaluate("p => p.classList.contains('there')")
     page.wait_for_function("document.querySelector('#p3').getBoundingClientRect().top < innerHeight")
@@ -298,7 +317,7 @@ def test_articles_in_one_file_open_and_close(visit):
     page.wait_for_selector("#p3.there")
     assert page.locator("#overview").is_hidden()
     mark(page, "irony").hover()
-    assert "反语" in page.locator("#card").inner_text()
+    assert "反语" in shown_card(page)
     page.locator(f".key.{STYLES['irony'].name}").click()
     assert not has_highlight(page, "irony")
     page.locator("nav a[href='#articles']").click()

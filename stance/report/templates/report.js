@@ -111,8 +111,11 @@
     place(anchor);
     return true;
   };
+  let pointer = ""; // a page that scrolls under a pointer at rest must not take a card from the keyboard
   document.addEventListener("pointerover", (event) => {
-    if (event.pointerType === "mouse" && !pinned && !card.contains(event.target) && !show(event.target)) hide();
+    const rests = pointer === `${event.clientX} ${event.clientY}`;
+    pointer = `${event.clientX} ${event.clientY}`;
+    if (!rests && event.pointerType === "mouse" && !pinned && !card.contains(event.target) && !show(event.target)) hide();
   });
   document.addEventListener("focusin", (event) => {
     if (event.target.matches("mark, .ribbon a")) show(event.target);
