@@ -89,7 +89,7 @@ def test_two_articles_end_in_a_model_folder(config, tmp_path, schema, encoders, 
     analysis = Analyzer(loaded, EngineConfig(hardware="cpu")).analyze(Article.from_text("财政是石磨。"), ["美国"])
     assert analysis.model == trained.id
     saved = json.loads((tmp_path / "model" / "train.json").read_text(encoding="utf-8"))
-    assert saved == json.loads(json.dumps(asdict(config)))
+    assert saved == json.loads(json.dumps(asdict(config))) | {"schema": schema.digest}
 
 
 def test_the_log(config, tmp_path, schema):
