@@ -50,6 +50,14 @@ def train(  # noqa: PLR0913 - one parameter for each option
     output: Annotated[Path, typer.Option(help="Folder for the model.", rich_help_panel="Output")],
     name: Annotated[str, typer.Option(help="Name of the model in results.", rich_help_panel="Output")] = "stance",
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.", rich_help_panel="Model")] = 4,
+    patience: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Stop after so many epochs without a lower loss on unseen articles; 0 trains on.",
+            rich_help_panel="Model",
+        ),
+    ] = 0,
     rate: Annotated[float, typer.Option(help="Peak learning rate of the encoder.", rich_help_panel="Model")] = 2e-4,
     seed: Annotated[int, typer.Option(help="Seed of all chance.", rich_help_panel="Model")] = 1,
     schema: SchemaOption = None,
@@ -70,6 +78,7 @@ def train(  # noqa: PLR0913 - one parameter for each option
             output=str(output),
             name=name,
             epochs=epochs,
+            patience=patience,
             rate=rate,
             seed=seed,
         ),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from stance.engine import EngineConfig
 
-__all__ = ["EvaluationReport", "evaluate"]
+__all__ = ["EvaluationReport", "evaluate", "evaluate_articles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +73,22 @@ def evaluate(model: str | Path | None, data: str | Path, engine: EngineConfig | 
         InputError, SchemaError: the data cannot be read, or has labels that the model does not know.
     """
     analyzer = Analyzer.load(model, engine=engine)
-    schema = analyzer.schema
-    gold = read_labelled(Path(data), schema)
+    gold = read_labelled(Path(data), analyzer.schema)
     if not gold:
         raise InputError(f"{data}: expected labelled articles, one JSON object a line; found none.")
+    return evaluate_articles(analyzer, gold, str(data))
+
+
+def evaluate_articles(analyzer: Analyzer, gold: Sequence[LabelledArticle], data: str) -> EvaluationReport:
+    """Label articles and compare with their gold labels; `data` names them in the report."""
+    schema = analyzer.schema
     analyses = list(analyzer.analyze_many(article.to_article() for article in gold))
     presence = list(_presence(analyzer, gold))
     lost = EncodingLoss()
     labelled_windows(gold, analyzer.engine.model.encoder, schema, lost)
     return EvaluationReport(
         model=analyzer.model_id,
-        data=str(data),
+        data=data,
         counts=count(gold, analyses, schema, presence),
         lost=lost,
         errors=worst_paragraphs(gold, analyses, presence, schema),

@@ -17,16 +17,26 @@ import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback, TrainingArguments, get_linear_schedule_with_warmup, set_seed
+from transformers import (
+    EarlyStoppingCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    get_linear_schedule_with_warmup,
+    set_seed,
+)
 
+from stance.analyzer import Analyzer
 from stance.errors import InputError, RunError
 from stance.hub import write_card
 from stance.model import checkpoint
 from stance.model.losses import Gold, Losses, multitask_loss
 from stance.schema import DEFAULT_SCHEMA, LabelSchema
 from stance.training.calibrate import calibrate
+from stance.training.evaluate import evaluate_articles
 from stance.training.examples import LabelledArticle, read_labelled
 from stance.training.features import EncodingLoss, LabelledWindow, collate_labelled, labelled_windows
+from stance.training.quality import write_quality_report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +68,8 @@ class TrainConfig:
         rate: peak learning rate of the encoder.
         head_rate: peak learning rate of heads and lexicon.
         border_rate: peak learning rate of the scores of span borders: few numbers, which must become large.
+        patience: stop after so many epochs without a lower loss on the articles that are not trained on, and take the
+            weights of the best epoch; 0 trains for all epochs and looks at no loss but the training's.
         warmup: share of all steps, 0 to 1.
         weights: of the losses of span paths, devices and stances.
         smoothing: label smoothing of presence and stance, 0 to 0.5.
@@ -81,6 +93,7 @@ class TrainConfig:
     rate: float = 2e-4
     head_rate: float = 1e-3
     border_rate: float = 3e-2
+    patience: int = 0
     warmup: float = 0.1
     weights: tuple[float, float, float] = (0.3, 1.0, 3.0)
     smoothing: float = 0.0
@@ -92,10 +105,15 @@ class TrainConfig:
             raise InputError("Training needs at least one file of labelled articles; found none. Name it with --data.")
         if self.epochs < 1 or self.batch_windows < 1:
             raise InputError(f"epochs and batch_windows must be at least 1; found {self.epochs}, {self.batch_windows}.")
+        if self.patience < 0:
+            raise InputError(f"patience must be 0 or more epochs; found {self.patience}.")
 
 
 def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoint.Model:
     """Train, calibrate on `config.dev`, and save the model folder; resumes from the last checkpoint of the same run.
+
+    Beside the model lie its card, `metrics.json` and the quality report `quality/` on the articles that were not
+    trained on. Thresholds were fitted on these, so the figures lean to the good side.
 
     Raises:
         InputError, SchemaError: data that cannot be read, or is too little.
@@ -119,11 +137,19 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
             f"Training needs articles to learn from and others to calibrate on; found {len(articles)} and {len(dev)}. "
             "Name more data, or a file to calibrate on with --dev."
         )
-    _fit(model, config, articles, last_checkpoint)
+    _fit(model, config, articles, dev, last_checkpoint)
     model.calibration = calibrate(model, dev)
     checkpoint.save(model, output)
+    _report(model, dev, output)
     write_card(output)
     return model
+
+
+def _report(model: checkpoint.Model, dev: Sequence[LabelledArticle], output: Path) -> None:
+    report = evaluate_articles(Analyzer(model), dev, "articles held out of training, on which thresholds were fitted")
+    numbers = json.dumps(report.to_dict(), ensure_ascii=False, indent=1)
+    (output / "metrics.json").write_text(numbers + "\n", encoding="utf-8")
+    write_quality_report(report, output / "quality")
 
 
 def _claim(output: Path, config: TrainConfig, schema: LabelSchema) -> str | None:
@@ -142,7 +168,11 @@ def _claim(output: Path, config: TrainConfig, schema: LabelSchema) -> str | None
 
 
 def _fit(
-    model: checkpoint.Model, config: TrainConfig, articles: Sequence[LabelledArticle], last_checkpoint: str | None
+    model: checkpoint.Model,
+    config: TrainConfig,
+    articles: Sequence[LabelledArticle],
+    dev: Sequence[LabelledArticle],
+    last_checkpoint: str | None,
 ) -> None:
     loss = EncodingLoss()
     main = labelled_windows(articles, model.encoder, model.schema, loss)
@@ -152,15 +182,21 @@ def _fit(
     ]
     windows = main + [w for group in auxiliary for w in group]
     order = _order(config, len(main), [len(group) for group in auxiliary], [len(w.window) for w in windows])
+    unseen = labelled_windows(dev, model.encoder, model.schema, EncodingLoss()) if config.patience else []
+    steps = math.ceil(len(order) / config.batch_windows)
     output = Path(config.output)
     _set_dropout(model.network.encoder, config.dropout)
     trainer = _MultitaskTrainer(
         model=model.network,
-        args=_arguments(config, output),
+        args=_arguments(config, output, math.ceil(steps / config.epochs)),
         train_dataset=Dataset.from_dict({"window": order}),
-        data_collator=_Collator(windows, model.config.pad_id),
-        optimizers=_optimizers(model.network, config, math.ceil(len(order) / config.batch_windows)),
-        callbacks=[_Log(output / "log.jsonl", str(loss))],
+        eval_dataset=Dataset.from_dict({"window": range(len(windows), len(windows) + len(unseen))}) if unseen else None,
+        data_collator=_Collator([*windows, *unseen], model.config.pad_id),
+        optimizers=_optimizers(model.network, config, steps),
+        callbacks=[
+            _Log(output / "log.jsonl", str(loss)),
+            *([EarlyStoppingCallback(config.patience)] if config.patience else []),
+        ],
     )
     trainer.loss_weights, trainer.smoothing = config.weights, config.smoothing
     trainer.train(resume_from_checkpoint=last_checkpoint)
@@ -209,8 +245,12 @@ def _by_length(epoch: Any, lengths: Sequence[int], size: int, rng: np.random.Gen
     return [int(i) for b in rng.permutation(len(batches)) for i in batches[b]]
 
 
-def _arguments(config: TrainConfig, output: Path) -> TrainingArguments:
+def _arguments(config: TrainConfig, output: Path, epoch_steps: int) -> TrainingArguments:
     cuda = torch.cuda.is_available()
+    watched: dict[str, Any] = {"save_steps": 200}
+    if config.patience:
+        watched = {"save_steps": epoch_steps, "eval_steps": epoch_steps, "eval_strategy": "steps"}
+        watched |= {"load_best_model_at_end": True, "metric_for_best_model": "eval_loss", "greater_is_better": False}
     return TrainingArguments(
         output_dir=str(output / "checkpoints"),
         per_device_train_batch_size=config.batch_windows,
@@ -219,7 +259,6 @@ def _arguments(config: TrainConfig, output: Path) -> TrainingArguments:
         use_cpu=not cuda,
         max_grad_norm=1.0,
         logging_steps=20,
-        save_steps=200,
         save_total_limit=1,
         report_to=[],
         seed=config.seed,
@@ -227,6 +266,8 @@ def _arguments(config: TrainConfig, output: Path) -> TrainingArguments:
         dataloader_num_workers=0,
         dataloader_pin_memory=cuda,
         disable_tqdm=True,
+        per_device_eval_batch_size=config.batch_windows,
+        **watched,
     )
 
 
@@ -275,6 +316,17 @@ class _MultitaskTrainer(Trainer):
         logits = model(batch)
         losses: Losses = multitask_loss(logits, gold, batch, self.loss_weights, self.smoothing)
         return (losses.total, logits) if return_outputs else losses.total
+
+    def prediction_step(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        prediction_loss_only: bool,  # noqa: ARG002, FBT001 - the Trainer's signature
+        ignore_keys: Any = None,  # noqa: ARG002
+    ) -> tuple[Tensor, None, None]:
+        """The loss of a batch that is not trained on."""
+        with torch.inference_mode(), self.compute_loss_context_manager():
+            return self.compute_loss(model, inputs).detach(), None, None
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
         dataset: Any = train_dataset or self.train_dataset

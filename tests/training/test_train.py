@@ -256,3 +256,43 @@ def test_auxiliary_data_teach_only_what_they_label(config, schema, tmp_path):
     model = train(replace(config, auxiliary=(path,), auxiliary_share=1.0), schema)
     assert log_of(tmp_path / "model")[-1]["steps"] == 6
     assert model.digest != "unsaved"
+
+
+def test_training_stops_early_and_keeps_the_best_weights(config, tmp_path, schema):
+    """The unseen article contradicts the trained ones, so that learning them by heart makes it worse."""
+    other = json.loads(json.dumps(ARTICLES[0]))
+    other["labels"] = [
+        {"stance": {"中国": "against"}, "devices": [["irony", "财政"]]},
+        {"stance": {}, "devices": [["simile", "增长"]]},
+    ]
+    config = replace(
+        config, dev=(write(tmp_path / "other.jsonl", [other]),), epochs=40, rate=1e-3, head_rate=1e-2, patience=2
+    )
+    model = train(config, schema)
+    losses = [line["eval_loss"] for line in log_of(tmp_path / "model") if "eval_loss" in line]
+    assert 3 <= len(losses) < 40
+    assert losses.index(min(losses)) == len(losses) - 3
+    weights = config.weights
+    rows = labelled_windows(read_labelled(tmp_path / "other.jsonl", schema), model.encoder, schema, EncodingLoss())
+    batch, gold = collate_labelled(rows, model.config.pad_id)
+    with torch.inference_mode():
+        found = multitask_loss(model.network.eval()(batch), gold, batch, weights).total.item()
+    assert found == pytest.approx(min(losses), rel=0.03)  # bf16 while training
+
+
+def test_a_report_and_a_card_lie_beside_the_model(config, tmp_path, schema):
+    train(config, schema)
+    folder = tmp_path / "model"
+    assert {p.name for p in (folder / "quality").iterdir()} == {"quality.md", "quality.html", "quality.json"}
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["data"] == "articles held out of training, on which thresholds were fitted"
+    assert metrics["articles"] == 1
+    assert "device_micro_f1" in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_run_of_another_schema_is_not_gone_on_with(config, tmp_path, schema):
+    train(config, schema)
+    assert list((tmp_path / "model" / "checkpoints").glob("checkpoint-*"))
+    smaller = type(schema)(schema.stances, schema.devices[:2])
+    with pytest.raises(RunError, match="of another run"):
+        train(config, smaller)
