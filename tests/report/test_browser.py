@@ -80,6 +80,15 @@ def mark(page, device):
     return page.locator(f"mark.{STYLES[device].name}").first
 
 
+def until(page, expression):
+    """Wait for the expression to hold; Playwright's own wait evaluates text in the page, which its policy forbids."""
+    for _ in range(200):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(f"in vain waited for: {expression}")
+
+
 def shown_card(page):
     card = page.locator("#card")
     assert card.is_visible()
@@ -193,7 +202,7 @@ def test_the_ribbon_leads_to_the_paragraph(visit):
     assert "第4段：反对 80%" in shown_card(page)
     block.click()
     assert page.locator("#p3").evaluate("p => p.classList.contains('there')")
-    page.wait_for_function("document.querySelector('#p3').getBoundingClientRect().top < innerHeight")
+    until(page, "document.querySelector('#p3').getBoundingClientRect().top < innerHeight")
 
 
 def test_devices_differ_without_colour(visit):
@@ -245,7 +254,7 @@ def test_search_and_filter(visit):
     assert rows(page).count() == 1
     assert "仓库记事之17" in rows(page).inner_text()
     page.fill("#articles [name=query]", "石磨")  # stands in the text only
-    page.wait_for_function("document.querySelectorAll('#articles tbody tr').length === 1")
+    until(page, "document.querySelectorAll('#articles tbody tr').length === 1")
     assert "小镇的账本" in rows(page).inner_text()
     page.fill("#articles [name=query]", "没有这句话")
     assert rows(page).count() == 0
@@ -281,7 +290,7 @@ def test_the_concordance_leads_to_the_paragraph(visit, name):
     page = visit(name)
     page.locator("#concordance").scroll_into_view_if_needed()
     page.select_option("#concordance [name=device]", str(DEFAULT_SCHEMA.device_ids.index("rhetorical_question")))
-    page.wait_for_function("document.querySelectorAll('#concordance tbody tr').length === 10")
+    until(page, "document.querySelectorAll('#concordance tbody tr').length === 10")
     assert status(page, "#concordance") == "语料中 10 处，列出 10 行"
     page.select_option("#concordance [name=device]", "")
     page.fill("#concordance [name=query]", "石磨")
@@ -302,7 +311,7 @@ def test_the_concordance_leads_to_the_paragraph(visit, name):
 def test_a_word_of_a_metaphor_leads_to_its_lines(visit):
     page = visit("forty/index.html")
     page.locator("[data-word='闸门']").click()
-    page.wait_for_function("document.querySelectorAll('#concordance tbody tr').length === 13")
+    until(page, "document.querySelectorAll('#concordance tbody tr').length === 13")
     assert set(page.locator("#concordance tbody bdi >> text=闸门").all_inner_texts()) == {"闸门"}
 
 
@@ -433,7 +442,7 @@ def test_the_report_of_a_labelled_file(visit, reports, path):
         page.fill("#articles [name=query]", title)
         assert title in rows(page).locator("a").all_inner_texts()
         page.fill("#concordance [name=query]", "的")
-        page.wait_for_function("document.querySelectorAll('#concordance tbody tr').length > 0")
+        until(page, "document.querySelectorAll('#concordance tbody tr').length > 0")
         assert all("的" in row for row in rows(page, "#concordance").all_inner_texts())
         page.set_viewport_size(PHONE)
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
