@@ -17,31 +17,23 @@ import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor, nn
-from transformers import (
-    EarlyStoppingCallback,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-    get_linear_schedule_with_warmup,
-    set_seed,
-)
+from transformers import EarlyStoppingCallback, TrainingArguments, get_linear_schedule_with_warmup, set_seed
 
 from stance.analyzer import Analyzer
 from stance.errors import InputError, RunError
 from stance.hub import write_card
 from stance.model import checkpoint
-from stance.model.losses import Gold, Losses, multitask_loss
 from stance.schema import DEFAULT_SCHEMA, LabelSchema
 from stance.training.calibrate import calibrate
 from stance.training.evaluate import evaluate_articles
 from stance.training.examples import LabelledArticle, read_labelled
-from stance.training.features import EncodingLoss, LabelledWindow, collate_labelled, labelled_windows
+from stance.training.features import EncodingLoss, labelled_windows
 from stance.training.quality import write_quality_report
+from stance.training.trainer import Collator, Log, MultitaskTrainer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stance.model.batch import Batch
 
 __all__ = ["TrainConfig", "train"]
 
@@ -186,15 +178,15 @@ def _fit(
     steps = math.ceil(len(order) / config.batch_windows)
     output = Path(config.output)
     _set_dropout(model.network.encoder, config.dropout)
-    trainer = _MultitaskTrainer(
+    trainer = MultitaskTrainer(
         model=model.network,
         args=_arguments(config, output, math.ceil(steps / config.epochs)),
         train_dataset=Dataset.from_dict({"window": order}),
         eval_dataset=Dataset.from_dict({"window": range(len(windows), len(windows) + len(unseen))}) if unseen else None,
-        data_collator=_Collator([*windows, *unseen], model.config.pad_id),
+        data_collator=Collator([*windows, *unseen], model.config.pad_id),
         optimizers=_optimizers(model.network, config, steps),
         callbacks=[
-            _Log(output / "log.jsonl", str(loss)),
+            Log(output / "log.jsonl", str(loss)),
             *([EarlyStoppingCallback(config.patience)] if config.patience else []),
         ],
     )
@@ -283,68 +275,3 @@ def _optimizers(network: nn.Module, config: TrainConfig, steps: int) -> tuple[to
     )
     schedule = get_linear_schedule_with_warmup(optimizer, int(config.warmup * steps), steps)  # type: ignore[no-untyped-call]
     return optimizer, schedule
-
-
-class _Collator:
-    """Looks windows up by their number and pads them."""
-
-    def __init__(self, windows: Sequence[LabelledWindow], pad_id: int) -> None:
-        self.windows = windows
-        self.pad_id = pad_id
-
-    def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, Any]:
-        batch, gold = collate_labelled([self.windows[row["window"]] for row in rows], self.pad_id)
-        return {"batch": batch, "gold": gold}
-
-
-class _MultitaskTrainer(Trainer):
-    """Trainer with our loss and our order."""
-
-    loss_weights: tuple[float, float, float]
-    smoothing: float
-
-    def compute_loss(
-        self,
-        model: nn.Module,
-        inputs: dict[str, Any],
-        return_outputs: bool = False,  # noqa: FBT001, FBT002 - the Trainer's signature
-        num_items_in_batch: Any = None,  # noqa: ARG002
-    ) -> Any:
-        """Weighted sum of the losses of a batch."""
-        batch: Batch = inputs["batch"].to(self.args.device)
-        gold: Gold = inputs["gold"].to(self.args.device)
-        logits = model(batch)
-        losses: Losses = multitask_loss(logits, gold, batch, self.loss_weights, self.smoothing)
-        return (losses.total, logits) if return_outputs else losses.total
-
-    def prediction_step(
-        self,
-        model: nn.Module,
-        inputs: dict[str, Any],
-        prediction_loss_only: bool,  # noqa: ARG002, FBT001 - the Trainer's signature
-        ignore_keys: Any = None,  # noqa: ARG002
-    ) -> tuple[Tensor, None, None]:
-        """The loss of a batch that is not trained on."""
-        with torch.inference_mode(), self.compute_loss_context_manager():
-            return self.compute_loss(model, inputs).detach(), None, None
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
-        dataset: Any = train_dataset or self.train_dataset
-        return torch.utils.data.SequentialSampler(dataset)
-
-
-class _Log(TrainerCallback):
-    """Appends the Trainer's log lines to a JSONL file, the encoding loss first."""
-
-    def __init__(self, path: Path, encoding_loss: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self._write({"encoding": encoding_loss})
-
-    def _write(self, line: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ARG002
-        """Write what the Trainer logs."""
-        self._write({"step": state.global_step, "steps": state.max_steps, **kwargs["logs"]})

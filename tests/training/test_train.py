@@ -138,7 +138,7 @@ class BrokenOff(Exception):
 def test_a_run_broken_off_goes_on_from_its_checkpoint(config, schema, tmp_path, monkeypatch, saving_each_step):
     whole = weights(train(replace(config, output=str(tmp_path / "whole")), schema))
     steps = []
-    loss = module._MultitaskTrainer.compute_loss
+    loss = module.MultitaskTrainer.compute_loss
 
     def breaking(self, *given, **named):
         steps.append(1)
@@ -146,7 +146,7 @@ def test_a_run_broken_off_goes_on_from_its_checkpoint(config, schema, tmp_path, 
             raise BrokenOff
         return loss(self, *given, **named)
 
-    monkeypatch.setattr(module._MultitaskTrainer, "compute_loss", breaking)
+    monkeypatch.setattr(module.MultitaskTrainer, "compute_loss", breaking)
     with pytest.raises(BrokenOff):
         train(config, schema)
     assert not (tmp_path / "model" / "stance.json").exists()
