@@ -16,30 +16,36 @@ from stance.cli.schema import SchemaOption, schema_of
 __all__ = ["evaluate", "train"]
 
 
+Data = Annotated[
+    list[Path], typer.Option(help="Labelled articles to learn from; once for each file.", rich_help_panel="Input")
+]
+Dev = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Labelled articles to calibrate on; once for each file. Default: a tenth of --data is held out.",
+        rich_help_panel="Input",
+    ),
+]
+HeldOut = Annotated[
+    float, typer.Option(min=0.01, max=0.9, help="Share held out where there is no --dev.", rich_help_panel="Input")
+]
+Auxiliary = Annotated[
+    list[Path] | None,
+    typer.Option(help="Further labelled articles, sampled; once for each file.", rich_help_panel="Input"),
+]
+AuxiliaryShare = Annotated[
+    float, typer.Option(min=0, help="Sampled auxiliary windows for each main window.", rich_help_panel="Input")
+]
+
+
 @app.command()
 def train(  # noqa: PLR0913 - one parameter for each option
     *,
-    data: Annotated[
-        list[Path], typer.Option(help="Labelled articles to learn from; once for each file.", rich_help_panel="Input")
-    ],
-    dev: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Labelled articles to calibrate on; once for each file. Default: a tenth of --data is held out.",
-            rich_help_panel="Input",
-        ),
-    ] = None,
-    held_out: Annotated[
-        float,
-        typer.Option(min=0.01, max=0.9, help="Share held out where there is no --dev.", rich_help_panel="Input"),
-    ] = 0.1,
-    auxiliary: Annotated[
-        list[Path] | None,
-        typer.Option(help="Further labelled articles, sampled; once for each file.", rich_help_panel="Input"),
-    ] = None,
-    auxiliary_share: Annotated[
-        float, typer.Option(min=0, help="Sampled auxiliary windows for each main window.", rich_help_panel="Input")
-    ] = 0.5,
+    data: Data,
+    dev: Dev = None,
+    held_out: HeldOut = 0.1,
+    auxiliary: Auxiliary = None,
+    auxiliary_share: AuxiliaryShare = 0.5,
     encoder: Annotated[
         str, typer.Option(help="Folder or hub id of the encoder to start from.", rich_help_panel="Model")
     ],
