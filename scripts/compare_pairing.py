@@ -99,9 +99,7 @@ class _Judge(nn.Module):
         return chosen
 
 
-def _run(
-    variant: str, args: argparse.Namespace, seed: int, train: Sequence[Example], dev: Sequence[Example]
-) -> float:
+def _run(variant: str, args: argparse.Namespace, seed: int, train: Sequence[Example], dev: Sequence[Example]) -> float:
     torch.manual_seed(seed)
     model = checkpoint.from_encoder(args.encoder, DEFAULT_SCHEMA)
     judge = _Judge(variant, model.network).train()

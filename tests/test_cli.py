@@ -241,7 +241,16 @@ def test_train_hands_its_options_over(run, monkeypatch):
     )
     assert (code, err) == (0, "")
     given = {"encoder": "e", "data": ("a", "b"), "dev": ("d",), "output": "o", "epochs": 2}
-    left_out = {"cues": "", "patience": 0, "held_out": 0.1, "auxiliary": (), "auxiliary_share": 0.5, "name": "stance", "rate": 2e-4, "seed": 1}
+    left_out = {
+        "cues": "",
+        "patience": 0,
+        "held_out": 0.1,
+        "auxiliary": (),
+        "auxiliary_share": 0.5,
+        "name": "stance",
+        "rate": 2e-4,
+        "seed": 1,
+    }
     assert seen == [given | left_out | {"schema": stance.DEFAULT_SCHEMA}]
 
 

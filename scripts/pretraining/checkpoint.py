@@ -33,9 +33,7 @@ class Progress:
     decayed: bool = False
 
 
-def save_state(
-    path: Path, parts: dict[str, nn.Module], optimizers: Sequence[Optimizer], progress: Progress
-) -> None:
+def save_state(path: Path, parts: dict[str, nn.Module], optimizers: Sequence[Optimizer], progress: Progress) -> None:
     """Put the state of a run on disk; a kill at any moment leaves the old file or the new one."""
     state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
     state["optimizers"] = [optimizer.state_dict() for optimizer in optimizers]

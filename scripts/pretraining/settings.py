@@ -27,6 +27,7 @@ class HeldOut:
 
 HELD_OUT = HeldOut()
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How to train; the defaults are the shipped encoder's.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fast_tokenizer", "make_objective"]
 
+
 def make_objective(data: Data, out: Path, settings: Settings) -> Objective:
     """The objective in the shape of `out/config.json`, or of a new run, whose configuration is then written.
 
@@ -63,9 +64,7 @@ def start_from(objective: Objective, folder: Path) -> None:
     if isinstance(objective, MaskedLanguageModel):
         model = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
     else:
-        model = AutoModel.from_pretrained(
-            folder, dtype=torch.float32, trust_remote_code=False, add_pooling_layer=False
-        )
+        model = AutoModel.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False, add_pooling_layer=False)
     objective.model.load_state_dict(model.state_dict())
     vectors = folder / "lexicon.safetensors"
     if objective.lexicon is not None and vectors.exists():
