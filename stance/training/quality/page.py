@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from stance.summary.quoting import visible
 from stance.training.quality.curve import SIDE, draw
 from stance.training.quality.figures import Ceiling, Column, cell, device_name, stance_name, tables
 from stance.training.quality.marking import pieces
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from stance.training.evaluate import EvaluationReport
 
 __all__ = ["quality_page"]
-
-_UNPRINTABLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
 def quality_page(report: EvaluationReport, ceiling: Ceiling | None = None) -> str:
@@ -63,12 +61,8 @@ def _environment() -> Environment:
 
 
 def _visible(value: Any) -> Any:
-    """A string with what shows nothing or turns the reading direction written out as a code point."""
-    if type(value) is not str:  # Markup is ours
-        return value
-    return "".join(
-        f"<U+{ord(c):04X}>" if unicodedata.category(c) in _UNPRINTABLE and c not in "\n\t" else c for c in value
-    )
+    """Strings with what shows nothing written out; Markup is ours."""
+    return visible(value) if type(value) is str else value
 
 
 def _groups(columns: Iterable[Column]) -> list[tuple[str, int]]:
