@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -23,9 +24,9 @@ _NAME = "stance_matmul"
 
 
 def use_matmul_attention(network: nn.Module) -> bool:
-    """Let the network's encoder attend by matrix products where no gradient is asked for; returns whether it will.
+    """Let the network's encoder attend by matrix products; returns whether it will.
 
-    Training is left as it was. Encoders that cannot change their attention are left alone.
+    Encoders that cannot change their attention are left alone.
     """
     encoder = getattr(network, "encoder", None)
     if not isinstance(encoder, PreTrainedModel) or encoder.config._attn_implementation != "sdpa":
@@ -43,11 +44,15 @@ def _attend(  # noqa: PLR0913, PLR0917 - transformers calls it so
     value: Tensor,
     attention_mask: Tensor | None,
     scaling: float | None = None,
+    dropout: float = 0.0,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
     """Queries, keys, values (B, H, T, C) and a boolean mask (B, 1, T, T) → (B, T, H, C)."""
-    if torch.is_grad_enabled() or attention_mask is None or attention_mask.dtype != torch.bool:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
+    if attention_mask is None or attention_mask.dtype != torch.bool:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     scores = torch.matmul(query * scale, key.transpose(-1, -2)).masked_fill_(~attention_mask, -torch.inf)
-    return torch.matmul(scores.softmax(-1), value).transpose(1, 2).contiguous(), None
+    weights = functional.dropout(scores.softmax(-1), dropout, training=module.training)
+    return torch.matmul(weights, value).transpose(1, 2).contiguous(), None

@@ -20,19 +20,23 @@ from torch import Tensor, nn
 from transformers import EarlyStoppingCallback, TrainingArguments, get_linear_schedule_with_warmup, set_seed
 
 from stance.analyzer import Analyzer
+from stance.engine.attention import use_matmul_attention
 from stance.errors import InputError, RunError
 from stance.hub import write_card
 from stance.model import checkpoint
 from stance.schema import DEFAULT_SCHEMA, LabelSchema
+from stance.training.augment import swap_names
 from stance.training.calibrate import calibrate
 from stance.training.evaluate import evaluate_articles
 from stance.training.examples import LabelledArticle, read_labelled
-from stance.training.features import EncodingLoss, labelled_windows
+from stance.training.features import EncodingLoss, LabelledWindow, labelled_windows
 from stance.training.quality import write_quality_report
 from stance.training.trainer import Collator, Log, MultitaskTrainer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 
 __all__ = ["TrainConfig", "train"]
@@ -54,6 +58,8 @@ class TrainConfig:
         held_out: share of the articles of `data` that is held out where no `dev` is given, 0 to 1.
         epochs: passes over `data`.
         auxiliary_share: sampled auxiliary windows per main window, 0 and up.
+        swaps: share of the articles about a known name that are read, in each epoch, with that name exchanged for
+            another (`stance.training.augment`), 0 to 1.
         temperature: 1 samples auxiliary files by their size, 0 evenly.
         batch_windows: windows in a batch.
         window_tokens: longest window of text, tokens.
@@ -79,6 +85,7 @@ class TrainConfig:
     held_out: float = 0.1
     epochs: int = 4
     auxiliary_share: float = 0.5
+    swaps: float = 0.25
     temperature: float = 0.5
     batch_windows: int = 16
     window_tokens: int = 256
@@ -172,12 +179,16 @@ def _fit(
         labelled_windows(read_labelled(Path(path), model.schema), model.encoder, model.schema, loss)
         for path in config.auxiliary
     ]
-    windows = main + [w for group in auxiliary for w in group]
-    order = _order(config, len(main), [len(group) for group in auxiliary], [len(w.window) for w in windows])
+    swapped, places = _swapped_windows(articles, model, config)
+    windows = [*main, *(w for group in auxiliary for w in group), *swapped]
+    twins = np.where(places < 0, -1, places + len(windows) - len(swapped))
+    order = _order(config, len(main), [len(group) for group in auxiliary], [len(w.window) for w in windows], twins)
     unseen = labelled_windows(dev, model.encoder, model.schema, EncodingLoss()) if config.patience else []
     steps = math.ceil(len(order) / config.batch_windows)
     output = Path(config.output)
     _set_dropout(model.network.encoder, config.dropout)
+    if not torch.cuda.is_available():
+        use_matmul_attention(model.network)
     trainer = MultitaskTrainer(
         model=model.network,
         args=_arguments(config, output, math.ceil(steps / config.epochs)),
@@ -206,13 +217,40 @@ def _articles(config: TrainConfig, schema: LabelSchema) -> tuple[list[LabelledAr
 
 
 def _set_dropout(encoder: nn.Module, share: float) -> None:
-    for module in encoder.modules():
+    """Drop features alone: drawing a number for every pair of tokens would cost a quarter of a step on a CPU."""
+    for name, module in encoder.named_modules():
         if isinstance(module, nn.Dropout):
-            module.p = share
+            module.p = 0.0 if name.endswith("self.dropout") else share
 
 
-def _order(config: TrainConfig, main: int, auxiliary: Sequence[int], lengths: Sequence[int]) -> list[int]:
-    """Indices of windows for the whole run: epoch after epoch, batch after batch."""
+def _swapped_windows(
+    articles: Sequence[LabelledArticle], model: checkpoint.Model, config: TrainConfig
+) -> tuple[list[LabelledWindow], NDArray[np.int64]]:
+    """Windows of articles with names exchanged, and for each window of the articles the place of its twin, or -1."""
+    rng = np.random.default_rng(config.seed)
+    windows: list[LabelledWindow] = []
+    places: list[int] = []
+    for article in articles:
+        original = labelled_windows([article], model.encoder, model.schema, EncodingLoss())
+        twin = swap_names(article, rng) if config.swaps else None
+        twins = labelled_windows([twin], model.encoder, model.schema, EncodingLoss()) if twin else []
+        alike = len(twins) == len(original)  # the lexicon may break a text elsewhere
+        places += range(len(windows), len(windows) + len(twins)) if alike else [-1] * len(original)
+        windows += twins if alike else []
+    return windows, np.array(places, np.int64)
+
+
+def _order(
+    config: TrainConfig,
+    main: int,
+    auxiliary: Sequence[int],
+    lengths: Sequence[int],
+    twins: NDArray[np.int64] | None = None,
+) -> list[int]:
+    """Indices of windows for the whole run: epoch after epoch, batch after batch.
+
+    A main window that has a twin (its index in `twins`, else -1) gives way to it in a share of the epochs.
+    """
     rng = np.random.default_rng(config.seed)
     sizes = np.array(auxiliary, float) ** config.temperature
     counts = (config.auxiliary_share * main * sizes / max(sizes.sum(), 1)).round().astype(int)
@@ -223,7 +261,10 @@ def _order(config: TrainConfig, main: int, auxiliary: Sequence[int], lengths: Se
             start + rng.choice(size, min(count, size), replace=False)
             for start, size, count in zip(starts, auxiliary, counts, strict=False)
         ]
-        epoch = rng.permutation(np.concatenate([np.arange(main), *samples]))
+        own = np.arange(main)
+        if twins is not None:
+            own = np.where((twins >= 0) & (rng.random(main) < config.swaps), twins, own)
+        epoch = rng.permutation(np.concatenate([own, *samples]))
         order += _by_length(epoch, lengths, config.batch_windows, rng)
     return order
 
@@ -272,6 +313,7 @@ def _optimizers(network: nn.Module, config: TrainConfig, steps: int) -> tuple[to
     optimizer = torch.optim.AdamW(
         [{"params": p, "lr": rate, "weight_decay": 0.01 if matrix else 0.0} for (rate, matrix), p in groups.items()],
         betas=(0.9, 0.98),
+        fused=True,
     )
     schedule = get_linear_schedule_with_warmup(optimizer, int(config.warmup * steps), steps)  # type: ignore[no-untyped-call]
     return optimizer, schedule

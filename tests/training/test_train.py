@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, replace
 from itertools import pairwise
 
@@ -232,6 +233,17 @@ def test_auxiliary_files_are_sampled_by_temperature(config, temperature, counts)
 def test_a_small_auxiliary_file_is_taken_whole(config):
     order = module._order(replace(config, epochs=1, auxiliary_share=2.0), 20, [3, 0], [1] * 23)
     assert sorted(order) == list(range(23))
+
+
+def test_twins_take_the_place_of_their_windows_in_a_share_of_the_epochs(config):
+    given = replace(config, epochs=40, auxiliary_share=0.0, swaps=0.25)
+    twins = np.array([100, 101, -1, 102])
+    order = module._order(given, 4, [], [1] * 103, twins)
+    counts = Counter(order)
+    assert [counts[i] + counts[twin] for i, twin in zip((0, 1, 3), (100, 101, 102), strict=True)] == [40, 40, 40]
+    assert counts[2] == 40
+    assert 15 < sum(counts[i] for i in (100, 101, 102)) < 45  # 30 expected
+    assert max(module._order(replace(given, swaps=0.0), 4, [], [1] * 103, twins)) < 4
 
 
 def test_batches_hold_windows_of_like_length():
