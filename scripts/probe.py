@@ -8,6 +8,9 @@ simile-cnu   is there a simile in the sentence?        F1 of yes
 cmre         is there a metaphor in the sentence?      F1 of yes
 pse-paibi    is there parallelism in the paragraph?    F1 of yes
 
+`--articles TRAIN DEV` adds what the encoder is for: one epoch of `stance train` on the labelled articles TRAIN, scored
+on DEV: device micro-F1, span overlap micro-F1, stance macro-F1.
+
 Two rows show what pretraining adds: `--random FOLDER`, the encoder of a folder's configuration with random weights
 and no lexicon, and TF-IDF of characters with logistic regression (`--no-baseline` leaves it out).
 
@@ -34,12 +37,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers.utils import logging as transformers_logging
 
+from stance.engine.attention import use_matmul_attention
 from stance.errors import InputError, StanceError
 from stance.model.batch import Batch, collate
 from stance.model.checkpoint import Model, from_encoder
 from stance.model.encoding import PAD, Passage, Window
 from stance.schema import DEFAULT_SCHEMA
+from stance.training.evaluate import evaluate
 from stance.training.examples import read_labelled
+from stance.training.train import TrainConfig, train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,6 +54,9 @@ if TYPE_CHECKING:
 
 TASKS = {"c-stance": None, "simile-cnu": "simile", "cmre": "metaphor", "pse-paibi": "parallelism"}
 """Name of the data set, and the device to find; None for stance."""
+
+ARTICLES = {"devices": "device_micro_f1", "spans": "span_overlap_micro_f1", "stances": "stance_macro_f1"}
+"""Column of the table, and the figure of `stance evaluate` in it."""
 
 STANCES = ("favor", "against", "neutral")
 
@@ -91,6 +100,7 @@ class Recipe:
         tokens: longest window; what is behind it is not read.
         pool: "mean" of all tokens, or the first token ("cls").
         steps: most steps of a fit, 0 for no limit.
+        hardware: where to train, as torch names it.
     """
 
     rate: float = 3e-4
@@ -99,6 +109,7 @@ class Recipe:
     tokens: int = 160
     pool: str = "mean"
     steps: int = 0
+    hardware: str = "cpu"
 
 
 def main() -> None:
@@ -111,7 +122,7 @@ def main() -> None:
         results = probe(options)
     except StanceError as error:
         sys.exit(f"probe.py: {error}")
-    print(table(results, options.tasks))
+    print(table(results))
     print(json.dumps(results, ensure_ascii=False))
 
 
@@ -119,10 +130,12 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     root.add_argument("encoders", nargs="*", metavar="ENCODER")
     root.add_argument("--data", type=Path, required=True, help="folder made by build_data.py")
+    root.add_argument("--articles", type=Path, nargs=2, metavar=("TRAIN", "DEV"), help="labelled articles")
     root.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     root.add_argument("--seeds", type=int, default=3)
     root.add_argument("--random", type=Path, metavar="FOLDER", help="add a row with random weights")
     root.add_argument("--no-baseline", action="store_true", help="leave TF-IDF out")
+    root.add_argument("--distil", action="store_true", help="ensemble the seeds, and teach a student by them")
     root.add_argument("--rows", type=int, default=0, help="most training rows of a task; 0 for all")
     root.add_argument("--dev-rows", type=int, default=0, help="most dev rows of a task; 0 for all")
     root.add_argument("--hardware", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -137,9 +150,8 @@ def parser() -> argparse.ArgumentParser:
 def probe(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Scores of each encoder on each task, one entry an encoder."""
     tasks = [read_task(options.data, name, options.rows, options.dev_rows) for name in options.tasks]
-    names = ("rate", "epochs", "batch", "tokens", "steps", "pool")
+    names = ("rate", "epochs", "batch", "tokens", "steps", "pool", "hardware")
     recipe = Recipe(**{name: getattr(options, name) for name in names})
-    hardware = torch.device(options.hardware)
     results = []
     if not options.no_baseline:
         results.append({"encoder": "TF-IDF + logistic regression", **{t.name: [t.score(ngrams(t))] for t in tasks}})
@@ -150,16 +162,25 @@ def probe(options: argparse.Namespace) -> list[dict[str, Any]]:
         for encoder, folder in folders.items():
             scores: dict[str, Any] = {"encoder": encoder}
             for task in tasks:
-                scores[task.name] = [fit(folder, task, recipe, seed, hardware) for seed in range(options.seeds)]
+                if options.distil:
+                    found = distil(folder, task, recipe, options.seeds)
+                    scores |= {f"{task.name} {name}": values for name, values in found.items()}
+                    continue
+                scores[task.name] = [fit(folder, task, recipe, seed).score for seed in range(options.seeds)]
+            if options.articles:
+                train_file, dev_file = options.articles
+                runs = [fit_articles(folder, train_file, dev_file, seed) for seed in range(options.seeds)]
+                scores |= {name: [figures[name] for figures in runs] for name in ARTICLES}
             results.append(scores)
     return results
 
 
-def table(results: Sequence[dict[str, Any]], tasks: Sequence[str]) -> str:
+def table(results: Sequence[dict[str, Any]]) -> str:
     """A Markdown table: mean ± standard deviation over seeds."""
+    tasks = [name for name in max(results, key=len) if name != "encoder"]
     lines = ["| encoder | " + " | ".join(tasks) + " |", "|---|" + "---:|" * len(tasks)]
     for result in results:
-        cells = [f"{np.mean(result[t]):.3f} ± {np.std(result[t]):.3f}" for t in tasks]
+        cells = [f"{np.mean(result[t]):.3f} ± {np.std(result[t]):.3f}" if t in result else "–" for t in tasks]
         lines.append(f"| {result['encoder']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -243,19 +264,49 @@ class Classifier(nn.Module):
         return logits
 
 
-def fit(folder: Path, task: Task, recipe: Recipe, seed: int, hardware: torch.device) -> float:
-    """Fine-tune an encoder on a task; its score on the dev rows."""
+def distil(folder: Path, task: Task, recipe: Recipe, seeds: int) -> dict[str, list[float]]:
+    """Scores of each seed, of their ensemble, and of a student of it ("born-again", Furlanello et al. 2018).
+
+    The student learns from the labels and, with equal weight, from the ensemble's probabilities on the training rows.
+    """
+    fits = [fit(folder, task, recipe, seed) for seed in range(seeds)]
+    teacher = torch.stack([f.train for f in fits]).mean(0)
+    together = torch.stack([f.dev for f in fits]).mean(0)
+    student = fit(folder, task, recipe, seeds, teacher)
+    return {
+        "seeds": [f.score for f in fits],
+        "ensemble": [task.score(together.argmax(-1).numpy())],
+        "student": [student.score],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Score of a fine-tuned encoder on the dev rows; its probabilities for both sets of rows, shape (rows, classes)."""
+
+    score: float
+    train: Tensor
+    dev: Tensor
+
+
+def fit(folder: Path, task: Task, recipe: Recipe, seed: int, teacher: Tensor | None = None) -> Fit:
+    """Fine-tune an encoder on a task, from its labels and from a teacher's probabilities if there is one."""
     began = time.monotonic()
+    hardware = torch.device(recipe.hardware)
     torch.manual_seed(seed)
     model = from_encoder(folder, DEFAULT_SCHEMA, window_tokens=recipe.tokens)
+    if hardware.type == "cpu":
+        use_matmul_attention(model.network)
     classifier = Classifier(model, task.classes, recipe.pool).to(hardware)
     train, pad = windows(model, task.train), model.config.pad_id
-    labels = torch.tensor([row.label for row in task.train])
+    goal = functional.one_hot(torch.tensor([row.label for row in task.train]), task.classes).float()
+    if teacher is not None:
+        goal = (goal + teacher) / 2
     order = np.random.default_rng(seed)
     batches = [batch for _ in range(recipe.epochs) for batch in by_length(train, recipe.batch, order)]
     batches = batches[: recipe.steps or None]
     parameters = [p for p in classifier.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=recipe.rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(parameters, lr=recipe.rate, weight_decay=0.01, fused=True)
     rise = max(1, len(batches) // 10)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / rise, (len(batches) - step) / max(1, len(batches) - rise))
@@ -264,16 +315,42 @@ def fit(folder: Path, task: Task, recipe: Recipe, seed: int, hardware: torch.dev
     for chosen in batches:
         with torch.autocast(hardware.type, dtype=torch.bfloat16):
             logits = classifier(collate([train[i] for i in chosen], pad).to(hardware))
-        loss = functional.cross_entropy(logits, labels[chosen].to(hardware))
+        loss = functional.cross_entropy(logits, goal[chosen].to(hardware))
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
-    score = task.score(predict(classifier, windows(model, task.dev), pad, hardware))
+    dev = predict(classifier, windows(model, task.dev), pad, hardware)
+    score = task.score(dev.argmax(-1).numpy())
     seconds = time.monotonic() - began
     print(f"{folder.name} {task.name} seed {seed}: {score:.3f}, {len(batches)} steps, {seconds:.0f} s", file=sys.stderr)
-    return score
+    return Fit(score, predict(classifier, train, pad, hardware), dev)
+
+
+def fit_articles(folder: Path, train_file: Path, dev_file: Path, seed: int) -> dict[str, float]:
+    """The figures of `ARTICLES` after an epoch on labelled articles."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as temporary:
+        output = Path(temporary) / "model"
+        train(
+            TrainConfig(
+                encoder=str(folder),
+                data=(str(train_file),),
+                output=str(output),
+                epochs=1,
+                rate=1e-3,
+                head_rate=2e-3,
+                swaps=0.0,
+                seed=seed,
+            )
+        )
+        headline = evaluate(output, dev_file).to_dict()["headline"]
+    figures = {name: float(headline[figure]["value"]) for name, figure in ARTICLES.items()}
+    seconds = time.monotonic() - began
+    said = ", ".join(f"{name} {value:.3f}" for name, value in figures.items())
+    print(f"{folder.name} articles seed {seed}: {said}, {seconds:.0f} s", file=sys.stderr)
+    return figures
 
 
 def windows(model: Model, rows: Sequence[Row]) -> list[Window]:
@@ -291,17 +368,15 @@ def by_length(rows: Sequence[Window], size: int, order: np.random.Generator) -> 
 
 
 @torch.no_grad()
-def predict(classifier: Classifier, rows: Sequence[Window], pad: int, hardware: torch.device) -> NDArray[np.int64]:
-    """The likeliest label of each row, in order."""
+def predict(classifier: Classifier, rows: Sequence[Window], pad: int, hardware: torch.device) -> Tensor:
+    """Probabilities of the labels of each row, in order. Shape (rows, classes)."""
     classifier.eval()
-    predicted = np.zeros(len(rows), np.int64)
     ranked = np.argsort([len(row) for row in rows])
+    found = []
     for start in range(0, len(rows), 64):
-        chosen = ranked[start : start + 64]
         with torch.autocast(hardware.type, dtype=torch.bfloat16):
-            logits = classifier(collate([rows[i] for i in chosen], pad).to(hardware))
-        predicted[chosen] = logits.argmax(-1).cpu().numpy()
-    return predicted
+            found.append(classifier(collate([rows[i] for i in ranked[start : start + 64]], pad).to(hardware)))
+    return torch.cat(found).softmax(-1).cpu()[torch.from_numpy(np.argsort(ranked))]
 
 
 if __name__ == "__main__":

@@ -110,11 +110,28 @@ def test_probe_finds_what_is_plain(folder, encoder, pool, capsys):
     assert [r["encoder"] for r in results] == ["TF-IDF + logistic regression", str(encoder), "random weights (encoder)"]
     for result in results:
         assert result["simile-cnu"][0] > 0.9
-    lines = probe.table(results, ["simile-cnu"]).splitlines()
+    lines = probe.table(results).splitlines()
     assert lines[0] == "| encoder | simile-cnu |"
     assert len(lines) == 5
 
 
+def test_a_student_learns_from_the_ensemble_of_the_seeds(folder, encoder):
+    given = ["--tasks", "simile-cnu", "--seeds", "2", "--distil", "--no-baseline"]
+    recipe = ["--rate", "0.003", "--epochs", "10", "--batch", "16", "--hardware", "cpu"]
+    (result,) = probe.probe(probe.parser().parse_args([str(encoder), "--data", str(folder), *given, *recipe]))
+    assert [len(result[f"simile-cnu {name}"]) for name in ("seeds", "ensemble", "student")] == [2, 1, 1]
+    assert result["simile-cnu ensemble"][0] > 0.9
+    assert result["simile-cnu student"][0] > 0.9
+
+
+def test_labelled_articles_are_a_task_too(encoder, tmp_path):
+    data = Path(__file__).parents[2] / "data" / "dev.jsonl"
+    figures = probe.fit_articles(encoder, data, data, 0)
+    assert set(figures) == {"devices", "spans", "stances"}
+    assert all(0 <= value <= 1 for value in figures.values())
+    assert figures["stances"] > 0.2  # neutral alone reaches that
+
+
 def test_table_gives_mean_and_deviation():
-    text = probe.table([{"encoder": "x", "cmre": [0.8, 0.9]}], ["cmre"])
+    text = probe.table([{"encoder": "x", "cmre": [0.8, 0.9]}])
     assert text.splitlines()[2] == "| x | 0.850 ± 0.050 |"
