@@ -131,7 +131,7 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("encoders", nargs="*", metavar="ENCODER")
     root.add_argument("--data", type=Path, required=True, help="folder made by build_data.py")
     root.add_argument("--articles", type=Path, nargs=2, metavar=("TRAIN", "DEV"), help="labelled articles")
-    root.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
+    root.add_argument("--tasks", nargs="*", choices=list(TASKS), default=list(TASKS))
     root.add_argument("--seeds", type=int, default=3)
     root.add_argument("--random", type=Path, metavar="FOLDER", help="add a row with random weights")
     root.add_argument("--no-baseline", action="store_true", help="leave TF-IDF out")

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from stance.errors import InputError
+from stance.errors import InputError, SchemaError
 from stance.model.encoding import Passage
 from stance.text.clean import clean
 from stance.text.words import tagged_words
@@ -93,13 +93,21 @@ def explain(
 
 
 def _check(schema: LabelSchema, analysis: ArticleAnalysis, paragraph: int, label: str, target: str | None) -> None:
-    if not 0 <= paragraph < len(analysis.paragraphs):
-        raise InputError(f"Expected a paragraph from 0 to {len(analysis.paragraphs) - 1}; found {paragraph}.")
+    last = len(analysis.paragraphs) - 1
+    if not 0 <= paragraph <= last:
+        known = f"a paragraph from 0 to {last}" if last >= 0 else "an article with paragraphs"
+        raise InputError(
+            f"Article {analysis.id!r}: expected {known}; found {paragraph}. Give the `index` of one of its paragraphs."
+        )
     if label in schema.stance_ids:
         if target is None or not target.strip():
-            raise InputError(f"Expected the target of the stance {label!r}; found none. Pass target=….")
-    else:
-        schema.device(label)
+            known = ", ".join(analysis.targets) or "none; name one"
+            raise InputError(
+                f"Expected the target of the stance {label!r}; found none. Pass target=… (of the article: {known})."
+            )
+    elif label not in schema.device_ids:
+        known = ", ".join((*schema.stance_ids, *schema.device_ids))
+        raise SchemaError(f"Unknown label {label!r}: the model knows {known}.")
 
 
 def _context(engine: Engine, analysis: ArticleAnalysis, paragraph: int, target: str | None) -> tuple[Passage, int]:

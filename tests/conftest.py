@@ -52,10 +52,10 @@ def save_encoder(folder, network, tokenizer, cls, sep, pad):
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(folder)
 
 
-def save_bert(folder):
+def save_bert(folder, positions=128):
     torch.manual_seed(1)
     tokenizer = wordpiece(["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
-    config = BertConfig(vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=128, **SHAPE)
+    config = BertConfig(vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=positions, **SHAPE)
     save_encoder(folder, BertModel(config), tokenizer, "[CLS]", "[SEP]", "[PAD]")
 
 
@@ -96,6 +96,14 @@ def encoders(tmp_path_factory):
         folders[kind] = tmp_path_factory.mktemp(kind)
         save(folders[kind])
     return folders
+
+
+@pytest.fixture(scope="session")
+def roomy_encoder(tmp_path_factory):
+    """Folder of a tiny BERT that has positions for windows of the usual size."""
+    folder = tmp_path_factory.mktemp("roomy")
+    save_bert(folder, positions=512)
+    return folder
 
 
 @pytest.fixture(params=ENCODERS)

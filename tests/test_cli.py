@@ -18,6 +18,7 @@ from fake_analyzer import FakeAnalyzer
 import stance
 from stance import ModelError, cli
 from stance.formats import read_analyses
+from stance.model import checkpoint
 
 TEXT = "镇上的人都在谈论这件事，没有人知道结果会怎样。\n石磨压着小镇，镇长却称赞了石磨。\n"
 
@@ -300,6 +301,37 @@ def test_help_needs_no_heavy_import():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.endswith("heavy: []\n")
+
+
+ANALYZE = """
+import gc, json, sys
+from stance.cli import main
+try: main()
+except SystemExit: pass
+heavy = json.loads(sys.stdin.read())
+print("heavy:", [name for name in heavy if name in sys.modules], file=sys.stderr)
+print("collector:", gc.isenabled(), gc.get_freeze_count() > 100_000, file=sys.stderr)
+"""
+NEEDLESS = [
+    *("altair", "datasets", "datasketch", "fastapi", "jieba", "lxml", "pandas", "polars", "sklearn", "trafilatura"),
+    *("uvicorn", "torch._inductor.compile_fx", "transformers.trainer", "transformers.pipelines"),
+    *("stance.duplicates", "stance.report", "stance.runs", "stance.service", "stance.training"),
+]
+
+
+def test_analyze_loads_only_what_it_needs(make_model, commentary, tmp_path):
+    checkpoint.save(make_model("bert"), tmp_path / "model")
+    command = ["analyze", str(commentary), "--model", str(tmp_path / "model"), "-t", "美国"]
+    done = subprocess.run(
+        [sys.executable, "-c", ANALYZE, *command],
+        input=json.dumps(NEEDLESS),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "美国" in done.stdout
+    assert done.stderr.endswith("heavy: []\ncollector: True True\n")
 
 
 def test_python_m_stance():

@@ -15,7 +15,7 @@ from stance.annotation.doccano import read_doccano, write_doccano
 from stance.annotation.label_studio import Imported, interface, read_label_studio, write_label_studio
 from stance.annotation.labels import is_of_a_model, read_labels
 from stance.annotation.review import Choice, choose, expected_errors
-from stance.annotation.tasks import Task, articles_of, labelled_of, tasks_of
+from stance.annotation.tasks import Task, articles_of, labelled_of, tasks_of, within
 
 __all__ = [
     "Agreement",
@@ -33,6 +33,7 @@ __all__ = [
     "read_label_studio",
     "read_labels",
     "tasks_of",
+    "within",
     "write_doccano",
     "write_label_studio",
 ]

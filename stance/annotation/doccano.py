@@ -1,7 +1,9 @@
 """doccano: JSONL of its project type "Intent Detection and Slot Filling", with spans and categories, out and in.
 
 Spans are devices, categories the stances. doccano counts places in UTF-16 units, as browsers do, unless the project
-counts grapheme clusters, which must be off. A project "Sequence Labeling" takes the same file, without the stances.
+counts grapheme clusters, which must be off; and it drops spans that overlap unless the project allows them. Columns
+that are no labels of the project come back as they went, so labels are written under one name only: else those that
+an annotator deleted would come back.
 """
 
 from __future__ import annotations
@@ -52,7 +54,6 @@ def _record(task: Task, names: Names, offsets: Offsets) -> dict[str, Any]:
     return {
         "text": task.text,
         "entities": spans,
-        "label": spans,  # the column's name in a project "Sequence Labeling"
         "cats": [names.stance(stance, target) for target, stance in task.stances.items()],
         "article": task.article,
         "title": task.title,
@@ -128,7 +129,7 @@ def _task(record: Mapping[str, Any], names: Names, offsets: Offsets) -> Task:
 
 def _entities(record: Mapping[str, Any]) -> Iterator[tuple[int, int, str]]:
     """The spans, in any of the forms and under any of the names that doccano's project types export."""
-    for item in next((record[name] for name in ("entities", "label", "labels") if record.get(name)), ()):
+    for item in next((record[name] or () for name in ("entities", "label", "labels") if name in record), ()):
         if isinstance(item, dict):
             yield item["start_offset"], item["end_offset"], item["label"]
         else:

@@ -210,14 +210,17 @@ def _labelled(task: Task, annotation: Mapping[str, Any], names: Names) -> Task:
 
 
 def _place(text: str, value: Mapping[str, Any]) -> tuple[int, int]:
-    """The region in code points: checked against the words that it carries, where it carries any."""
+    """The region in code points: checked against the words that it carries, where it carries any.
+
+    These come from what the browser shows, where a line break may be another character.
+    """
     start, end, words = value["start"], value["end"], value.get("text")
-    if words is None or text[start:end] == words:
+    if words is None or text[start:end].split() == words.split():
         if not 0 <= start < end <= len(text):
             raise InputError(f"expected a region within {len(text)} characters, found [{start}, {end})")
         return start, end
     found = Utf16(text).code_points(start, end)
-    if text[slice(*found)] == words:
+    if text[slice(*found)].split() == words.split():
         return found
     raise InputError(
         f"the region [{start}, {end}) should hold {words!r:.60}, but the text has {text[start:end]!r:.60} there; "

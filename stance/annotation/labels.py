@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from stance.annotation.doccano import read_doccano
 from stance.annotation.label_studio import read_label_studio
-from stance.annotation.tasks import articles_of, labelled_of
+from stance.annotation.tasks import articles_of, labelled_of, within
 from stance.errors import InputError
 from stance.formats import read_analyses
 from stance.training.examples import read_labelled
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["is_of_a_model", "read_labels"]
 
 
-def read_labels(path: Path, schema: LabelSchema) -> list[LabelledArticle]:
+def read_labels(path: Path, schema: LabelSchema, *, narrow: bool = False) -> list[LabelledArticle]:
     """The labelled articles in a file.
 
     Args:
         path: training data (.jsonl, .jsonl.gz), what `stance label` wrote (.jsonl, .jsonl.gz, .jsonl.zst, .parquet), or
             an export of Label Studio (.json) or doccano (.jsonl).
         schema: the labels.
+        narrow: whether devices that a model found and the schema does not have are left out; else they are an error.
 
     Raises:
         InputError, SchemaError: the file is none of these, or has labels that the schema does not know.
@@ -37,7 +38,8 @@ def read_labels(path: Path, schema: LabelSchema) -> list[LabelledArticle]:
     if path.suffix.lower() == ".json":
         return articles_of(read_label_studio(path, schema).tasks, schema)
     if is_of_a_model(path):
-        return [labelled_of(analysis, schema) for analysis in read_analyses(path)]
+        analyses = read_analyses(path)
+        return [labelled_of(within(a, schema) if narrow else a, schema) for a in analyses]
     if {"text", "article", "index"} <= _fields(path):
         return articles_of(read_doccano(path, schema), schema)
     return read_labelled(path, schema)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stance.results import ArticleAnalysis, ParagraphAnalysis
     from stance.schema import Label, LabelSchema
 
-__all__ = ["Names", "Task", "articles_of", "labelled_of", "tasks_of"]
+__all__ = ["Names", "Task", "articles_of", "labelled_of", "tasks_of", "within"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,15 @@ def _name(label: Label) -> str:
 
 def _names(label: Label) -> tuple[str, str, str]:
     return _name(label), label.id, label.chinese
+
+
+def within(analysis: ArticleAnalysis, schema: LabelSchema) -> ArticleAnalysis:
+    """The analysis without the devices that the schema does not have."""
+    paragraphs = (
+        replace(paragraph, devices=tuple(found for found in paragraph.devices if found.device in schema.device_ids))
+        for paragraph in analysis.paragraphs
+    )
+    return replace(analysis, paragraphs=tuple(paragraphs))
 
 
 def labelled_of(analysis: ArticleAnalysis, schema: LabelSchema) -> LabelledArticle:

@@ -15,6 +15,7 @@ from stance.cli.app import (
     Hardware,
     HardwareOption,
     IdField,
+    Language,
     MaxCharacters,
     MinProbability,
     Model,
@@ -24,7 +25,6 @@ from stance.cli.app import (
     app,
     load,
 )
-from stance.cli.summarize import Language
 from stance.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ArticleView(str, Enum):
     html = "html"
 
 
-@app.command()
+@app.command(epilog="Example: stance analyze article.txt --target 美国 --target 中国")
 def analyze(  # noqa: PLR0913 - one parameter for each option
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="Text, Markdown, HTML or JSON of one article; - for standard input.")

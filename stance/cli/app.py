@@ -4,23 +4,33 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from contextlib import contextmanager
 from enum import Enum
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 import typer.core
 
 import stance
-from stance.errors import StanceError
+from stance.errors import RunError, StanceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from stance.analyzer import Analyzer
 
 __all__ = [
+    "CountCopies",
+    "Errors",
     "Hardware",
     "HardwareOption",
     "IdField",
+    "LabelledFile",
+    "Language",
     "MaxCharacters",
     "MinProbability",
     "Model",
@@ -31,6 +41,7 @@ __all__ = [
     "app",
     "load",
     "main",
+    "require",
     "say",
 ]
 
@@ -70,6 +81,13 @@ class View(str, Enum):
     json = "json"
 
 
+class Language(str, Enum):
+    """Language of a page."""
+
+    zh = "zh"
+    en = "en"
+
+
 Targets = Annotated[
     list[str] | None,
     typer.Option(
@@ -89,6 +107,15 @@ Model = Annotated[
 MinProbability = Annotated[
     float,
     typer.Option(min=0, max=1, help="Leave out devices and sides that are less probable.", rich_help_panel="Output"),
+]
+LabelledFile = Annotated[Path, typer.Argument(metavar="LABELS", help="What `stance label` wrote.")]
+Errors = Annotated[
+    Path | None,
+    typer.Option(help="What `stance evaluate --format json` printed: corrects the shares.", rich_help_panel="Corpus"),
+]
+CountCopies = Annotated[
+    bool,
+    typer.Option("--count-copies", help="Count wire copy as often as it was printed.", rich_help_panel="Corpus"),
 ]
 HardwareOption = Annotated[Hardware, typer.Option(help="Where to compute.", rich_help_panel="Hardware")]
 
@@ -131,6 +158,30 @@ def _options(
     pass
 
 
+def require(extra: str, *modules: str) -> None:
+    """See to it that what an extra brings is there. Raises RunError where it is not."""
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise RunError(
+            f"This command needs {', '.join(missing)}; found no such package. Install: pip install 'stance[{extra}]'."
+        )
+
+
 def load(model: str | None, hardware: Hardware) -> Analyzer:
     """The analyzer that the options name."""
-    return stance.Analyzer.load(model, engine=stance.EngineConfig(hardware=hardware.value))
+    with _uncollected():
+        return stance.Analyzer.load(model, engine=stance.EngineConfig(hardware=hardware.value))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Lets the garbage collector pass over what is made inside.
+
+    torch and transformers make a million objects that all stay; to walk them over and over took a fifth of the start.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -70,7 +70,7 @@ Workers = Annotated[
 ]
 
 
-@app.command()
+@app.command(epilog="Example: stance label news.jsonl labels.parquet --target 美国")
 def label(  # noqa: PLR0913 - one parameter for each option
     inputs: Inputs,
     output: Output,

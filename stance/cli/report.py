@@ -9,36 +9,28 @@ from typing import Annotated
 
 import typer
 
-from stance.cli.app import app, say
-from stance.cli.summarize import Language
+from stance.cli.app import CountCopies, Errors, LabelledFile, Language, app, say
+from stance.cli.schema import SchemaOption, schema_of
 
 __all__ = ["report"]
 
 
-@app.command()
+@app.command(epilog="Example: stance report labels.parquet report/")
 def report(  # noqa: PLR0913 - one parameter for each option
-    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="What `stance label` wrote.")],
+    labels: LabelledFile,
     output: Annotated[
         Path,
         typer.Argument(metavar="OUTPUT", help="A folder, a page an article; or all in one file, if it ends in .html."),
     ],
     *,
     source: Annotated[
-        str, typer.Option(help="Column that says where an article appeared.", rich_help_panel="Input")
+        str, typer.Option(help="Column that says where an article appeared.", rich_help_panel="Corpus")
     ] = "source",
     date: Annotated[
-        str, typer.Option(help="Column that says when an article appeared.", rich_help_panel="Input")
+        str, typer.Option(help="Column that says when an article appeared.", rich_help_panel="Corpus")
     ] = "date",
-    errors: Annotated[
-        Path | None,
-        typer.Option(
-            help="What `stance evaluate --format json` printed: corrects the shares.", rich_help_panel="Input"
-        ),
-    ] = None,
-    count_copies: Annotated[
-        bool,
-        typer.Option("--count-copies", help="Count wire copy as often as it was printed.", rich_help_panel="Input"),
-    ] = False,
+    errors: Errors = None,
+    count_copies: CountCopies = False,
     pages: Annotated[
         int | None,
         typer.Option(
@@ -50,6 +42,7 @@ def report(  # noqa: PLR0913 - one parameter for each option
     language: Annotated[
         Language, typer.Option(help="In which pages open; the reader can switch.", rich_help_panel="Output")
     ] = Language.zh,
+    schema: SchemaOption = None,
 ) -> None:
     """Make an offline report: articles with highlights, charts of the corpus, a concordance."""
     from stance.report import ReportOptions, write_report
@@ -62,6 +55,7 @@ def report(  # noqa: PLR0913 - one parameter for each option
         pages=pages,
         count_copies=count_copies,
         confusion=StanceConfusion.load(errors) if errors else None,
+        schema=schema_of(schema),
     )
     written = write_report(labels, output, options)
     plural = "s" * (written.articles != 1)

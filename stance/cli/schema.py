@@ -20,13 +20,13 @@ __all__ = ["SchemaOption", "labels", "new_schema", "schema_of"]
 SchemaOption = Annotated[
     Path | None,
     typer.Option(
-        help="Label scheme: a file of `stance new-schema`, or a model's schema.json. Default: the shipped scheme.",
+        help="Label scheme: a file of `stance new-schema`, or a model folder. Default: the shipped scheme.",
         rich_help_panel="Model",
     ),
 ]
 
 
-@app.command("new-schema")
+@app.command("new-schema", epilog="Example: stance new-schema labels.yaml --device metaphor --device irony")
 def new_schema(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File to write: .yaml.")],
     *,
@@ -46,7 +46,7 @@ def new_schema(
     say(f"{output}: {len(chosen)} devices. Change it, then: stance train --schema {output} …")
 
 
-@app.command()
+@app.command(epilog="Example: stance labels --schema labels.yaml")
 def labels(*, schema: SchemaOption = None) -> None:
     """Show the labels with their definitions and examples, in Markdown."""
     from stance.schema import as_markdown
@@ -58,4 +58,6 @@ def schema_of(path: Path | None) -> LabelSchema:
     """The scheme that the option names."""
     from stance.schema import DEFAULT_SCHEMA, LabelSchema
 
-    return DEFAULT_SCHEMA if path is None else LabelSchema.load(path)
+    if path is None:
+        return DEFAULT_SCHEMA
+    return LabelSchema.load(path / "schema.json" if path.is_dir() else path)

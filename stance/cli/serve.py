@@ -10,21 +10,22 @@ from typing import Annotated
 
 import typer
 
-from stance.cli.app import Hardware, HardwareOption, Model, app, load, say
-from stance.errors import RunError
+from stance.cli.app import Hardware, HardwareOption, Model, app, load, require, say
 
 __all__ = ["serve"]
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
-@app.command()
+@app.command(epilog="Example: stance serve --port 8000")
 def serve(  # noqa: PLR0913 - one parameter for each option
     *,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 for all.", rich_help_panel="Network")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port.", rich_help_panel="Network")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.", rich_help_panel="Network")
+    ] = 8000,
     token: Annotated[
         str, typer.Option(envvar="STANCE_TOKEN", help="Token that clients must send.", rich_help_panel="Network")
     ] = "",
@@ -41,13 +42,8 @@ def serve(  # noqa: PLR0913 - one parameter for each option
     hardware: HardwareOption = Hardware.auto,
 ) -> None:
     """Serve the HTTP API, and a page to paste an article into."""
-    try:
-        from stance import service
-    except ImportError as error:
-        raise RunError(
-            f"stance serve needs fastapi, uvicorn and prometheus-client; found no {error.name}. "
-            "Install them: pip install 'stance[serve]'."
-        ) from error
+    require("serve", "fastapi", "prometheus_client", "uvicorn")
+    from stance import service
 
     is_local = _is_loopback(host)
     if not is_local and not token:
@@ -59,10 +55,11 @@ def serve(  # noqa: PLR0913 - one parameter for each option
         max_characters=max_characters,
         timeout_s=timeout,
     )
+    listener = service.listen(host, port)
     analyzer = load(model, hardware)
     say(f"{analyzer.model_id} on {analyzer.hardware}")
-    say(f"Open http://{'localhost' if is_local else host}:{port} in a browser; end with Ctrl-C.")
-    service.serve(analyzer, host, port, config)
+    say(f"Open http://{'localhost' if is_local else host}:{listener.getsockname()[1]} in a browser; end with Ctrl-C.")
+    service.serve(analyzer, listener, config)
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from stance.cli.app import View, app, say
+from stance.cli.app import View, app, require, say
 from stance.cli.schema import SchemaOption, schema_of
 
 __all__ = ["evaluate", "train"]
@@ -38,7 +38,7 @@ AuxiliaryShare = Annotated[
 ]
 
 
-@app.command()
+@app.command(epilog="Example: stance train --data labelled.jsonl --encoder FOLDER --output my-model")
 def train(  # noqa: PLR0913 - one parameter for each option
     *,
     data: Data,
@@ -69,6 +69,7 @@ def train(  # noqa: PLR0913 - one parameter for each option
     schema: SchemaOption = None,
 ) -> None:
     """Train a model."""
+    require("train", "accelerate", "datasets")
     from stance.training.train import TrainConfig
     from stance.training.train import train as train_model
 
@@ -92,7 +93,7 @@ def train(  # noqa: PLR0913 - one parameter for each option
     )
 
 
-@app.command()
+@app.command(epilog="Example: stance evaluate my-model test.jsonl --report quality.html")
 def evaluate(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder.")],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Labelled articles.")],

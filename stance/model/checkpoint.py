@@ -95,14 +95,19 @@ def from_encoder(
         config: further fields of ModelConfig, such as `window_tokens`.
 
     Raises:
-        ModelError: the folder is not an encoder with a fast tokenizer.
+        ModelError: the folder is not an encoder with weights in safetensors and a fast tokenizer.
     """
     with _reading(
-        f"{folder}: expected a folder or hub id of a pretrained encoder that transformers can load",
-        "Without a connection, download it elsewhere and pass the local folder.",
+        f"{folder}: expected a folder or hub id of a pretrained encoder with weights in safetensors",
+        "A pickle (pytorch_model.bin) is never read: where you trust it, make safetensors of it by transformers' "
+        "save_pretrained. Without a connection, download the encoder elsewhere and pass the local folder.",
     ):
         fast = AutoTokenizer.from_pretrained(folder, use_fast=True, trust_remote_code=False)
-        encoder = AutoModel.from_pretrained(folder, trust_remote_code=False, dtype=torch.float32)
+        shape = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        vars(shape).pop("transformers_weights", None)  # could name a pickle, which `use_safetensors` would not keep out
+        encoder = AutoModel.from_pretrained(
+            folder, config=shape, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+        )
         tokenizer = _plain(fast.backend_tokenizer)
     lexicon, vectors = _read_lexicon(Path(folder))
     model_config = ModelConfig(

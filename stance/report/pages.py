@@ -27,7 +27,7 @@ from stance.summary.quoting import visible
 if TYPE_CHECKING:
     from stance.schema import LabelSchema
 
-__all__ = ["Assets", "embedded", "packed", "render", "script", "style_sheet"]
+__all__ = ["Assets", "embedded", "environment", "packed", "render", "script", "style_sheet"]
 
 _JSON = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "'": "\\u0027", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -102,10 +102,10 @@ def _file(name: str) -> str:
     return resources.files(__package__).joinpath("templates").joinpath(name).read_text(encoding="utf-8")
 
 
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("stance.report"),
+def environment(package: str, **names: Any) -> Environment:
+    """The templates of a package, with names that they know: each value is written out, then escaped."""
+    made = Environment(
+        loader=PackageLoader(package),
         autoescape=True,
         finalize=_shown,
         undefined=StrictUndefined,
@@ -113,9 +113,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals.update(embedded=embedded, packed=packed, domains=domains(), marked=marked, blocks=blocks)
-    environment.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f}%"
-    return environment
+    made.globals.update(names)
+    return made
+
+
+@cache
+def _environment() -> Environment:
+    made = environment(
+        "stance.report", embedded=embedded, packed=packed, domains=domains(), marked=marked, blocks=blocks
+    )
+    made.filters["percent"] = lambda share: "–" if share is None else f"{100 * share:.1f}%"
+    return made
 
 
 def _shown(value: Any) -> Any:

@@ -10,7 +10,7 @@ Needs `pip install 'stance[serve]'`.
 
 from __future__ import annotations
 
-from stance.service.app import create_app, serve
+from stance.service.app import create_app, listen, serve
 from stance.service.config import ServiceConfig
 
-__all__ = ["ServiceConfig", "create_app", "serve"]
+__all__ = ["ServiceConfig", "create_app", "listen", "serve"]

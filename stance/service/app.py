@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import socket
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 
 import stance
+from stance.errors import RunError
 from stance.service.batcher import Batcher
 from stance.service.config import ServiceConfig
 from stance.service.gate import Gate
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from stance.service.config import ServiceModel
 
-__all__ = ["create_app", "serve"]
+__all__ = ["create_app", "listen", "serve"]
 
 GRACE_SECONDS = 30
 """How long requests at work may take to finish once the server is told to stop."""
@@ -76,21 +78,33 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:  # noqa:
     return JSONResponse({"error": f"{'.'.join(map(str, first['loc']))}: {first['msg']}."}, 422)
 
 
-def serve(model: ServiceModel, host: str, port: int, config: ServiceConfig | None = None) -> None:
-    """Run the service until it is told to stop; requests at work are finished.
+def listen(host: str, port: int) -> socket.socket:
+    """A socket on which the service can be reached; port 0 takes any that is free.
 
     Raises:
-        OSError: the port is taken.
+        RunError: the port is taken or not allowed, or the address is none of this machine's.
     """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise RunError(
+            f"Expected a free port on an address of this machine; found {host} port {port}: {error.strerror}. End the "
+            "program that uses it, or choose another --port (0 for any that is free) or --host."
+        ) from error
+
+
+def serve(model: ServiceModel, listener: socket.socket, config: ServiceConfig | None = None) -> None:
+    """Run the service until it is told to stop (SIGINT, SIGTERM); requests at work are finished."""
     import uvicorn  # noqa: PLC0415
 
     config = config or ServiceConfig()
-    uvicorn.run(
+    options = uvicorn.Config(
         create_app(model, config),
-        host=host,
-        port=port,
         log_level="warning",
         limit_concurrency=4 * config.max_requests,  # of connections: past it uvicorn itself answers 503
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )
+    with listener, suppress(KeyboardInterrupt):  # uvicorn raises the signal again once it has ended
+        uvicorn.Server(options).run(sockets=[listener])

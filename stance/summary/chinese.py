@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 from stance.summary.domains import domains
 from stance.summary.page import percent
 from stance.summary.phrases import (
-    LONGEST_SENTENCE,
     TARGETS,
     course,
     examples,
     extremes,
+    key_sentence,
     leading_devices,
     leading_side,
     manner,
+    metaphors,
     quoted,
+    sides,
 )
 from stance.summary.quoting import book_title, printable
 
@@ -58,8 +60,7 @@ def _opening(summary: ArticleSummary) -> str:
 
 def _target(target: TargetSummary) -> str:
     counts, name = target.counts, printable(target.target)
-    lead = counts.drift if counts.drift != "neutral" else "favor"
-    other = "against" if lead == "favor" else "favor"
+    lead, other = sides(counts.drift if counts.drift != "neutral" else "favor")
     opening = _MANNERS[manner(counts)].format(target=name, side=_SIDES[lead])
     if manner(counts) == "silent":
         return opening
@@ -109,7 +110,7 @@ def _crossings(summary: ArticleSummary) -> str:
 
 
 def _metaphors(summary: ArticleSummary) -> str:
-    known = [found for found in summary.metaphors if found.domain.id != "other"]
+    known = metaphors(summary)
     if not known:
         return ""
     parts = [f"{found.domain.chinese}（{found.spans}处{_such_as(examples(found))}）" for found in known[:3]]
@@ -118,11 +119,11 @@ def _metaphors(summary: ArticleSummary) -> str:
 
 
 def _key_sentence(summary: ArticleSummary) -> str:
-    best = max(summary.key_sentences, key=lambda sentence: sentence.score, default=None)
-    if best is None or len(best.text) > LONGEST_SENTENCE or printable(best.text) != best.text:
+    found = key_sentence(summary)
+    if found is None:
         return ""
-    text = best.text.translate(str.maketrans("“”", "‘’"))
-    end = "" if text.rstrip("’”」』）").endswith(("。", "！", "？", "…")) else "。"
+    text, has_end = found
+    end = "" if has_end else "。"
     return f"修辞与立场最集中的一句是：“{text}”{end}"
 
 
@@ -178,16 +179,16 @@ def _common_targets(figures: Mapping[str, Any]) -> list[str]:
 def _shares(target: Mapping[str, Any]) -> str:
     by_stance = {stance["stance"]: stance for stance in target["stances"]}
     lead = leading_side(target)
-    sides = (lead, "against" if lead == "favor" else "favor")
+    both = sides(lead)
     shown = "、".join(
         f"{percent(by_stance[side]['share'])}的段落{_SIDES[side]}"
         if by_stance[side]["paragraphs"]
         else f"没有段落{_SIDES[side]}"
-        for side in sides
+        for side in both
     )
     sentence = f"对{printable(target['target'])}，{shown}"
     if "corrected" in by_stance[lead]:
-        corrected = "、".join(f"{_SIDES[side]}为{percent(by_stance[side]['corrected'])}" for side in sides)
+        corrected = "、".join(f"{_SIDES[side]}为{percent(by_stance[side]['corrected'])}" for side in both)
         sentence += f"；按模型的已知误差校正后，{corrected}"
     return f"{sentence}。"
 

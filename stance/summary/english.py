@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 from stance.summary.domains import domains
 from stance.summary.page import percent
 from stance.summary.phrases import (
-    LONGEST_SENTENCE,
     TARGETS,
     course,
     examples,
     extremes,
+    key_sentence,
     leading_devices,
     leading_side,
     manner,
+    metaphors,
     quoted,
+    sides,
 )
 from stance.summary.quoting import book_title, printable
 
@@ -60,8 +62,7 @@ def _opening(summary: ArticleSummary) -> str:
 
 def _target(target: TargetSummary) -> str:
     counts, name = target.counts, printable(target.target)
-    lead = counts.drift if counts.drift != "neutral" else "favor"
-    other = "against" if lead == "favor" else "favor"
+    lead, other = sides(counts.drift if counts.drift != "neutral" else "favor")
     opening = _MANNERS[manner(counts)].format(target=name, side=_SIDES[lead], taken=_TAKEN[lead])
     if manner(counts) == "silent":
         return opening
@@ -111,7 +112,7 @@ def _crossings(summary: ArticleSummary) -> str:
 
 
 def _metaphors(summary: ArticleSummary) -> str:
-    known = [found for found in summary.metaphors if found.domain.id != "other"]
+    known = metaphors(summary)
     if not known:
         return ""
     parts = [f"{found.domain.english} ({found.spans:,}{_such_as(examples(found))})" for found in known[:3]]
@@ -120,11 +121,11 @@ def _metaphors(summary: ArticleSummary) -> str:
 
 
 def _key_sentence(summary: ArticleSummary) -> str:
-    best = max(summary.key_sentences, key=lambda sentence: sentence.score, default=None)
-    if best is None or len(best.text) > LONGEST_SENTENCE or printable(best.text) != best.text:
+    found = key_sentence(summary)
+    if found is None:
         return ""
-    text = best.text.translate(str.maketrans("“”", "‘’"))
-    end = "" if text.rstrip("’”」』）").endswith(("。", "！", "？", "…")) else "."
+    text, has_end = found
+    end = "" if has_end else "."
     return f"Rhetoric and stance are densest in the sentence “{text}”{end}"
 
 
@@ -185,14 +186,14 @@ def _common_targets(figures: Mapping[str, Any]) -> list[str]:
 def _shares(target: Mapping[str, Any]) -> str:
     by_stance = {stance["stance"]: stance for stance in target["stances"]}
     lead = leading_side(target)
-    sides = (lead, "against" if lead == "favor" else "favor")
-    shares = [percent(by_stance[side]["share"]) if by_stance[side]["paragraphs"] else "none" for side in sides]
+    both = sides(lead)
+    shares = [percent(by_stance[side]["share"]) if by_stance[side]["paragraphs"] else "none" for side in both]
     shown = _enumerate(
-        [f"{share} of the paragraphs are {_TAKEN[side]}" for share, side in zip(shares, sides, strict=True)]
+        [f"{share} of the paragraphs are {_TAKEN[side]}" for share, side in zip(shares, both, strict=True)]
     )
     sentence = f"On {printable(target['target'])}, {shown}"
     if "corrected" in by_stance[lead]:
-        corrected = _enumerate([f"{percent(by_stance[side]['corrected'])} {_TAKEN[side]}" for side in sides])
+        corrected = _enumerate([f"{percent(by_stance[side]['corrected'])} {_TAKEN[side]}" for side in both])
         sentence += f"; corrected for the known errors of the model, {corrected}"
     return f"{sentence}."
 

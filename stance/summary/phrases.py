@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from stance.summary.estimates import FEWEST_ARTICLES
-from stance.summary.quoting import quotable
+from stance.summary.quoting import printable, quotable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from stance.summary.article import DomainSummary, TargetSummary
+    from stance.summary.article import ArticleSummary, DomainSummary, TargetSummary
     from stance.summary.counts import StanceCounts
 
 __all__ = [
@@ -20,10 +20,13 @@ __all__ = [
     "course",
     "examples",
     "extremes",
+    "key_sentence",
     "leading_devices",
     "leading_side",
     "manner",
+    "metaphors",
     "quoted",
+    "sides",
 ]
 
 TARGETS = 4
@@ -65,6 +68,28 @@ def course(target: TargetSummary) -> tuple[str, int]:
     if 5 * most >= 3 * sum(leading):
         return "gathered", leading.index(most)
     return ("throughout", 0) if 5 * min(leading) >= sum(leading) else ("", 0)
+
+
+def sides(lead: str) -> tuple[str, str]:
+    """Both sides, the leading one first."""
+    return (lead, "against" if lead == "favor" else "favor")
+
+
+def metaphors(summary: ArticleSummary) -> list[DomainSummary]:
+    """The metaphors whose source domain is known, the commonest first."""
+    return [found for found in summary.metaphors if found.domain.id != "other"]
+
+
+def key_sentence(summary: ArticleSummary) -> tuple[str, bool] | None:
+    """The sentence of the highest score, to stand in quotation marks, and whether it has an end of its own.
+
+    None where there is none, or it is too long or holds what cannot be shown.
+    """
+    best = max(summary.key_sentences, key=lambda sentence: sentence.score, default=None)
+    if best is None or len(best.text) > LONGEST_SENTENCE or printable(best.text) != best.text:
+        return None
+    text = best.text.translate(str.maketrans("“”", "‘’"))
+    return text, text.rstrip("’”」』）").endswith(("。", "！", "？", "…"))
 
 
 def leading_devices(target: TargetSummary, count: int = 2) -> list[tuple[str, int]]:

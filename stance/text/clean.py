@@ -70,9 +70,7 @@ def clean(text: str) -> CleanText:
 
     Cleaning twice changes nothing more.
     """
-    folded = text
-    if _irregular().search(text):
-        folded = _kept_traditional(text, text.translate(_fold_table()))
+    folded = _kept_traditional(text, text.translate(_FOLDED))
     if _GAP.search(folded) is None:
         return CleanText(_pair_quotes(folded), tuple(range(len(text) + 1)))
     pieces: list[str] = []
@@ -157,20 +155,7 @@ def _pair_quotes(text: str) -> str:
     return "".join(parts)
 
 
-@cache
-def _fold_table() -> dict[int, str]:
-    """Code point to folded character, for all that are not their own normal form."""
-    table = {}
-    simplified = _simplified()
-    codes = (*range(0x20000), *map(ord, simplified), *range(0x2F800, 0x2FA20), *range(0xE0000, 0xE0200))
-    for character in map(chr, codes):
-        folded = _fold(character, simplified)
-        if folded != character:
-            table[ord(character)] = folded
-    return table
-
-
-def _fold(character: str, simplified: dict[str, str]) -> str:
+def _fold(character: str) -> str:
     """One character's normal form: folded again until nothing changes."""
     if character == " ":
         return character
@@ -178,8 +163,21 @@ def _fold(character: str, simplified: dict[str, str]) -> str:
         return " "
     if unicodedata.category(character) in ("Cc", "Cf", "Cs") or _is_invisible(ord(character)):
         return _DROP
-    folded = _PUNCTUATION.get(character) or simplified.get(character) or _compatible(character)
-    return folded if folded == character else _fold(folded, simplified)
+    folded = _PUNCTUATION.get(character) or _simplified(character)
+    if folded == character:
+        folded = _compatible(character)
+    return folded if folded == character else _fold(folded)
+
+
+class _Folded(dict[int, str]):
+    """Code points and what they are folded into, filled in as texts have them: a text has few of all there are."""
+
+    def __missing__(self, code: int) -> str:
+        folded = self[code] = _fold(chr(code))
+        return folded
+
+
+_FOLDED = _Folded()
 
 
 def _compatible(character: str) -> str:
@@ -200,16 +198,12 @@ def _is_invisible(code: int) -> bool:
     return any(first <= code <= last for first, last in _INVISIBLE)
 
 
-def _simplified() -> dict[str, str]:
-    """Traditional to simplified characters, where they differ."""
-    ranges = ((0x2E80, 0xA000), (0xF900, 0xFB00), (0x20000, 0x323B0))
-    characters = [chr(code) for first, end in ranges for code in range(first, end)]
-    converted = opencc.OpenCC("t2s").convert("\n".join(characters)).split("\n")
-    return {a: b for a, b in zip(characters, converted, strict=True) if a != b and len(b) == 1}
+def _simplified(character: str) -> str:
+    """The simplified character for a traditional one, else the character itself."""
+    converted: str = _converter().convert(character)
+    return converted if len(converted) == 1 else character
 
 
 @cache
-def _irregular() -> re.Pattern[str]:
-    """Matches any character that folding changes, and for speed every character above U+FFFF."""
-    codes = "".join(f"\\u{code:04x}" for code in _fold_table() if code <= 0xFFFF)
-    return re.compile(f"[{codes}\U00010000-\U0010ffff]")
+def _converter() -> opencc.OpenCC:
+    return opencc.OpenCC("t2s")

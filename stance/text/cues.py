@@ -40,9 +40,13 @@ class CueFinder:
         self.devices = tuple(devices)
         self.expressions = expressions
         number = {device: i for i, device in enumerate(devices)}
+        bits = {
+            borne: sum(1 << BITS_PER_DEVICE * number[device] for device in borne if device in number)
+            for borne in set(expressions.values())
+        }
         self._by_head: dict[str, list[tuple[str, int]]] = {}
-        for expression, borne in sorted(expressions.items(), key=lambda e: (-len(e[0]), e[0])):
-            inside = sum(1 << BITS_PER_DEVICE * number[device] for device in borne if device in number)
+        for expression in sorted(expressions, key=len, reverse=True):
+            inside = bits[expressions[expression]]
             if inside and len(expression) >= _SHORTEST:
                 self._by_head.setdefault(expression[:_SHORTEST], []).append((expression, inside))
 

@@ -103,7 +103,7 @@ def _part_pattern(target: str) -> re.Pattern[str] | None:
 
 def _parts(name: str) -> set[str]:
     """The content words of a name and the runs of its words, each shorter than the name."""
-    words = tagged_words(name)
+    words = tagged_words(name) if len(name) > 2 else []  # 美国 has no part of two characters: it can do without jieba
     parts: set[str] = set()
     for first in range(len(words)):
         for end in range(first + 1, len(words) + 1):

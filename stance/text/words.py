@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import warnings
@@ -26,16 +25,34 @@ def _tagger() -> Any:
 
 @cache
 def _load_tagger() -> Any:
+    """Jieba's tagger with its own dictionary, read once.
+
+    jieba reads that file again for each of its tables, or takes a copy that any user of the machine may have written
+    into the folder for temporary files.
+    """
     with warnings.catch_warnings():
         # jieba's own imports raise DeprecationWarning and SyntaxWarning on newer Pythons.
         warnings.simplefilter("ignore")
-        import jieba  # noqa: PLC0415  (takes a second: on first use)
+        import jieba  # noqa: PLC0415  (takes half a second with its tables: on first use)
         from jieba import posseg  # noqa: PLC0415
 
-        jieba.setLogLevel(logging.WARNING)
-        tokenizer = posseg.POSTokenizer(jieba.Tokenizer())
-        tokenizer.initialize()
-    return tokenizer
+    tokenizer = jieba.Tokenizer()
+    with tokenizer.get_dict_file() as file:
+        entries = file.read().decode("utf-8").split()  # word, count, tag; word, count, tag …
+    words, tags = entries[::3], entries[2::3]
+    counts = [int(count) for count in entries[1::3]]
+    beginnings = (word[:end] for word in words for end in range(1, len(word)))
+    tokenizer.FREQ = dict.fromkeys(beginnings, 0)
+    tokenizer.FREQ.update(zip(words, counts, strict=True))
+    tokenizer.total = sum(counts)
+    tokenizer.initialized = True
+
+    class Tagger(posseg.POSTokenizer):  # type: ignore[misc]
+        def load_word_tag(self, file: Any) -> None:
+            file.close()
+            self.word_tag_tab = dict(zip(words, tags, strict=True))
+
+    return Tagger(tokenizer)
 
 
 def rarity(word: str) -> float:

@@ -69,6 +69,28 @@ def test_review_by_doccano(run, tmp_path):
     assert json.loads((tmp_path / "again.json").read_text(encoding="utf-8"))[0].keys() == {"data", "annotations"}
 
 
+def test_a_scheme_of_ones_own_leaves_out_other_devices(run, tmp_path):
+    run("new-schema", "labels.yaml", "--device", "irony")
+    assert run("review", "labels.jsonl", "tasks.json", "--schema", "labels.yaml")[0] == 0
+    tasks = json.loads((tmp_path / "tasks.json").read_text(encoding="utf-8"))
+    kinds = {region["type"] for task in tasks for region in task["predictions"][0]["result"]}
+    assert kinds == {"choices"}
+    assert run("export", "labels.jsonl", "tasks.jsonl", "--schema", "labels.yaml")[0] == 0
+    code, _, err = run("import", "tasks.jsonl", "mine.jsonl", "--labels", "labels.jsonl", "--schema", "labels.yaml")
+    assert (code, "4 annotated paragraphs" in err) == (0, True)
+    scheme = LabelSchema.load(tmp_path / "labels.yaml")
+    assert [article.spans for article in read_labelled(tmp_path / "mine.jsonl", scheme)] == [((), ()), ((), ())]
+    code, out, _ = run("agreement", "mine.jsonl", "labels.jsonl", "--schema", "labels.yaml", "--format", "json")
+    assert (code, list(json.loads(out)["devices"])) == (0, ["irony"])
+
+
+def test_the_tool_is_known_by_the_name_of_the_file(run, tmp_path):
+    run("export", "labels.jsonl", "tasks.jsonl")
+    assert json.loads((tmp_path / "tasks.jsonl").read_text(encoding="utf-8").splitlines()[0])["entities"]
+    run("export", "labels.jsonl", "other.jsonl", "--tool", "label-studio")
+    assert len(json.loads((tmp_path / "other.jsonl").read_text(encoding="utf-8"))) == 4
+
+
 def test_a_new_scheme_can_be_changed_and_read_again(run, tmp_path):
     code, _, err = run("new-schema", "labels.yaml", "--device", "metaphor", "--device", "irony")
     assert (code, err.startswith("labels.yaml: 2 devices.")) == (0, True)

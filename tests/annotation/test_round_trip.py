@@ -151,7 +151,8 @@ def test_a_models_labels_are_predictions(tasks, tmp_path):
 def test_doccano_counts_in_utf_16(tasks, tmp_path):
     annotation.write_doccano(tasks, tmp_path / "tasks.jsonl", DEFAULT_SCHEMA)
     first, second, _ = map(json.loads, (tmp_path / "tasks.jsonl").read_text(encoding="utf-8").splitlines())
-    assert first["entities"] == first["label"] == [[2, 4, "隐喻 metaphor"]]
+    assert first["entities"] == [[2, 4, "隐喻 metaphor"]]
+    assert "label" not in first
     assert (first["text"], first["article"], first["index"], first["targets"]) == (
         tasks[0].text,
         "a1",
@@ -209,6 +210,15 @@ def test_places_of_older_exports_are_put_right(tasks, tmp_path):
     assert task.spans == (GoldSpan("metaphor", 1, 3),)
 
 
+def test_the_words_of_a_region_may_have_other_line_breaks(tasks, tmp_path):
+    def change(records):
+        records[0]["data"]["text"] = "石磨\r压着"
+        annotate(records[0], [region(0, 4, "石磨\n压")])
+
+    (task,) = annotation.read_label_studio(exported(tasks, tmp_path, change), DEFAULT_SCHEMA).tasks
+    assert task.spans == (GoldSpan("metaphor", 0, 4),)
+
+
 @pytest.mark.parametrize(
     ("result", "message"),
     [
@@ -254,6 +264,15 @@ def test_doccano_exports_of_every_kind_are_read(tasks, tmp_path):
     found = annotation.read_doccano(path, DEFAULT_SCHEMA)
     assert [t.index for t in found] == [0, 1, 2]
     assert [t.spans for t in found] == [(GoldSpan("metaphor", 1, 3),)] * 3
+
+
+def test_spans_that_an_annotator_deleted_in_doccano_stay_deleted(tasks, tmp_path):
+    annotation.write_doccano(tasks[:1], tmp_path / "tasks.jsonl", DEFAULT_SCHEMA)
+    record = json.loads((tmp_path / "tasks.jsonl").read_text(encoding="utf-8"))
+    exported = record | {"id": 1, "entities": [], "cats": [], "Comments": []}  # other columns come back as they went
+    (tmp_path / "export.jsonl").write_text(json.dumps(exported) + "\n", encoding="utf-8")
+    (task,) = annotation.read_doccano(tmp_path / "export.jsonl", DEFAULT_SCHEMA)
+    assert (task.spans, task.stances, task.text) == ((), {}, tasks[0].text)
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,19 @@ def test_no_pickle_is_read(saved, encoders, schema, tmp_path, monkeypatch):
     assert checkpoint.from_encoder(encoder, schema, window_tokens=64).network
 
 
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "adapter_model.bin"])
+def test_an_encoder_whose_weights_are_a_pickle(encoders, schema, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("torch.load was called"))
+    encoder = tmp_path / "encoder"
+    shutil.copytree(encoders["bert"], encoder)
+    torch.save(load_file(encoder / "model.safetensors"), encoder / name)
+    (encoder / "model.safetensors").unlink()
+    if name == "adapter_model.bin":
+        change(encoder / "config.json", transformers_weights=name)
+    with pytest.raises(ModelError, match=r"weights in safetensors.*A pickle \(pytorch_model\.bin\) is never read"):
+        checkpoint.from_encoder(encoder, schema, window_tokens=64)
+
+
 def test_from_encoder(encoders, encoder_kind, schema):
     model = checkpoint.from_encoder(encoders[encoder_kind], schema, name="new", window_tokens=100)
     config = model.config

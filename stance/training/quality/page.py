@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from stance.summary.quoting import visible
+from stance.report.pages import environment
 from stance.training.quality.curve import SIDE, draw
 from stance.training.quality.figures import Ceiling, Column, cell, device_name, stance_name, tables
 from stance.training.quality.marking import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from jinja2 import Environment
 
     from stance.training.evaluate import EvaluationReport
 
@@ -47,22 +48,8 @@ def quality_page(report: EvaluationReport, ceiling: Ceiling | None = None) -> st
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("stance.training.quality"),
-        autoescape=True,
-        finalize=_visible,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
     style = (resources.files(__package__) / "templates" / "quality.css").read_text(encoding="utf-8")
-    environment.globals |= {"style": Markup(style), "cell": cell, "groups": _groups, "pieces": pieces}
-    return environment
-
-
-def _visible(value: Any) -> Any:
-    """Strings with what shows nothing written out; Markup is ours."""
-    return visible(value) if type(value) is str else value
+    return environment("stance.training.quality", style=Markup(style), cell=cell, groups=_groups, pieces=pieces)
 
 
 def _groups(columns: Iterable[Column]) -> list[tuple[str, int]]:
