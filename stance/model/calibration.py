@@ -41,10 +41,13 @@ class Calibration:
         side_threshold: a side is taken where favor and against together reach this probability; else neutral.
         device_slopes, device_offsets: presence probability is sigmoid(slope · logit + offset).
         device_thresholds: a device is reported from this presence probability on.
+        begin_bonus: added to the log potential of beginning a span when the spans of a reported device are chosen. The
+            likeliest path leaves out spans that are more often right than the best F1 needs.
     """
 
     stance_temperature: float
     side_threshold: float
+    begin_bonus: float = 0.0
     device_slopes: tuple[float, ...]
     device_offsets: tuple[float, ...]
     device_thresholds: tuple[float, ...]
@@ -94,10 +97,11 @@ class Calibration:
         """Read what `save` wrote. Raises ModelError where the file does not fit the schema."""
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            per_device = {f.name for f in fields(cls)} - {"stance_temperature", "side_threshold"}
+            per_device = {f.name for f in fields(cls) if f.name.startswith("device_")}
             return cls(
                 stance_temperature=float(data["stance_temperature"]),
                 side_threshold=float(data["side_threshold"]),
+                begin_bonus=float(data["begin_bonus"]),
                 **{name: tuple(float(data[name][device]) for device in schema.device_ids) for name in per_device},
             )
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -37,7 +37,7 @@ class Decisions:
         devices, stances: see `Probabilities`.
         owners: row, slot and device of each reported device, in this order. int64. Shape (N, 3).
         inside: probability that a token lies in a span. Shape (N, L).
-        chosen: does it, on the best path? Boolean. Shape (N, L).
+        chosen: does it, on the best path with `Calibration.begin_bonus`? Boolean. Shape (N, L).
     """
 
     devices: Tensor
@@ -56,7 +56,9 @@ class Decisions:
         rows, slots, numbers = owners.unbind(1)
         steps = paragraph_steps(logits.steps, batch.places, batch.text, rows, slots)
         steps = steps.gather(2, numbers[:, None, None, None, None].expand(-1, steps.shape[1], 1, 2, 2))
-        inside, chosen = marginals(steps)[..., 0], best_paths(steps)[..., 0]
+        inside = marginals(steps)[..., 0]
+        steps[..., 0, 1] += calibration.begin_bonus
+        chosen = best_paths(steps)[..., 0]
         return cls(probabilities.devices, probabilities.stances, owners, inside, chosen)
 
     def cpu(self) -> Decisions:

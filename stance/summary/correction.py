@@ -51,7 +51,7 @@ class StanceConfusion:
         if counts.shape != (3, 3) or (counts < 0).any() or not counts.sum(axis=1).all():
             raise InputError(
                 f"Expected a confusion matrix with cases of each of {', '.join(STANCES)}, true by found; found "
-                f"{self.counts}. `stance evaluate MODEL DATA --format json` gives one."
+                f"{self.counts}. `stance evaluate MODEL DATA --format json` gives one, of DATA that has each."
             )
         weakest = np.linalg.svd(_rates(counts), compute_uv=False)[-1]
         if weakest < _WEAKEST:

@@ -25,9 +25,9 @@ def _tagger() -> Any:
 
 @cache
 def _load_tagger() -> Any:
-    """Jieba's tagger with its own dictionary, read once.
+    """Jieba's tagger, both of its tables made from one reading of its dictionary.
 
-    jieba reads that file again for each of its tables, or takes a copy that any user of the machine may have written
+    jieba itself reads that file several times over, or takes a copy that any user of the machine may have written
     into the folder for temporary files.
     """
     with warnings.catch_warnings():

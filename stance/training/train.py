@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,7 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
     Raises:
         InputError, SchemaError: data that cannot be read, or is too little.
         ModelError: an encoder that cannot be loaded.
-        RunError: the output folder holds checkpoints of a run with other settings.
+        RunError: the output folder holds a finished model, or checkpoints of a run with other settings.
     """
     set_seed(config.seed)
     torch.set_float32_matmul_precision("high")
@@ -141,6 +142,7 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
     checkpoint.save(model, output)
     _report(model, dev, output)
     write_card(output)
+    shutil.rmtree(output / "checkpoints", ignore_errors=True)  # only a broken run goes on from them
     return model
 
 
@@ -153,6 +155,11 @@ def _report(model: checkpoint.Model, dev: Sequence[LabelledArticle], output: Pat
 
 def _claim(output: Path, config: TrainConfig, schema: LabelSchema) -> str | None:
     """Write `train.json`; the last checkpoint of this very run, where it was broken off."""
+    if (output / "stance.json").exists():
+        raise RunError(
+            f"{output}: expected a new folder, or one in which training was broken off; found a finished model. "
+            "Choose another output, or remove the folder to train anew."
+        )
     record = output / "train.json"
     settings = json.dumps(asdict(config) | {"schema": schema.digest}, ensure_ascii=False, indent=1) + "\n"
     found = sorted((output / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))

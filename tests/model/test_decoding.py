@@ -59,12 +59,13 @@ def spans_of(reading, text):
 def read(model):
     """Decodes one paragraph and one device; `hold` is the log potential of ending a span."""
 
-    def read(chances, presence=0.9, hold=0.0, text=TEXT):
+    def read(chances, presence=0.9, hold=0.0, text=TEXT, bonus=0.0):
         (window,), batch = collated(model, Passage("", (text,), ()))
         logits = logits_of(batch, [[[presence]]], 1)
         mark(logits, batch, 0, 0, 0, chances)
         logits.steps[..., 1, 0] = hold
-        (reading,) = decode(window, 0, Decisions.of(logits, batch, Calibration.identity(1)))
+        calibration = replace(Calibration.identity(1), begin_bonus=bonus)
+        (reading,) = decode(window, 0, Decisions.of(logits, batch, calibration))
         assert reading.tokens == len(window.pieces[0].ids)
         return [(words, probability) for _, words, probability in spans_of(reading, text)]
 
@@ -85,6 +86,12 @@ def test_a_doubtful_token_splits_a_span_unless_ends_cost_more(read):
     assert read(chances) == [("石", 0.9), ("中", 0.8)]
     ((words, _),) = read(chances, hold=-1.0)  # a second end counts e^-1, the doubtful token 0.4 / 0.6
     assert words == "石磨中"
+
+
+def test_a_bonus_lets_doubtful_spans_begin_and_leaves_probabilities(read):
+    chances = [0.9, 0.1, 0.4, 0.1, 0.1]
+    assert read(chances, bonus=0.4) == [("石", 0.9)]  # odds 0.4 / 0.6 = e^-0.405
+    assert read(chances, bonus=0.41) == [("石", 0.9), ("中", 0.4)]
 
 
 def test_probability_with_ends_by_hand(read):

@@ -9,8 +9,9 @@ import torch
 from stance import InputError
 from stance.model.batch import collate
 from stance.model.calibration import best_threshold, fit_scale, fit_side_threshold, fit_temperature
+from stance.model.decoding import Decisions, decode
 from stance.model.encoding import Passage
-from stance.training.calibrate import calibrate
+from stance.training.calibrate import BONUSES, calibrate
 from stance.training.examples import GoldSpan, LabelledArticle
 
 TARGETS = ("美国", "财政")
@@ -103,6 +104,33 @@ def test_the_side_threshold_is_fitted_on_calibrated_probabilities(model):
     assert found.side_threshold == pytest.approx(fit_side_threshold(folded, stance))
     right = (found.stances(folded) == stance).mean()
     assert right == ((np.where(favor + against >= found.side_threshold, favor < against, 2)) == stance).mean()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_bonus_of_spans_has_the_best_overlap(model, seed):
+    articles = labelled(40, seed)
+    with torch.no_grad():
+        model.network.spans.token.bias[:3] += 4.0  # else spans are so unlikely that no bonus makes a difference
+    found = calibrate(model, articles)
+    scores = []
+    for bonus in BONUSES:
+        ours = right = theirs = hit = 0
+        for article in articles:
+            (window,) = model.encoder.windows(Passage(article.title, article.paragraphs, article.targets))
+            batch = collate([window], model.config.pad_id)
+            with torch.inference_mode():
+                decisions = Decisions.of(model.network(batch), batch, replace(found, begin_bonus=float(bonus)))
+            for reading in decode(window, 0, decisions):
+                for d, device in enumerate(NAMES):
+                    spans = [(s.start, s.end) for s in reading.spans if s.device == d]
+                    gold = [(s.start, s.end) for s in article.spans[reading.paragraph] if s.device == device]
+                    ours, theirs = ours + len(spans), theirs + len(gold)
+                    right += sum(any(a < y and x < b for x, y in gold) for a, b in spans)
+                    hit += sum(any(a < y and x < b for x, y in spans) for a, b in gold)
+        precision, recall = right / ours, hit / theirs
+        scores.append(2 * precision * recall / (precision + recall))
+    assert max(scores) > min(scores)
+    assert found.begin_bonus == BONUSES[int(np.argmax(scores))]
 
 
 @pytest.mark.parametrize("stance", ["neutral", "against"])

@@ -136,35 +136,55 @@ class BrokenOff(Exception):
     pass
 
 
-def test_a_run_broken_off_goes_on_from_its_checkpoint(config, schema, tmp_path, monkeypatch, saving_each_step):
+@pytest.fixture
+def break_off(monkeypatch, saving_each_step):
+    """Trains and breaks off in the third step; gives the list to which each step adds an entry, then and later."""
+
+    def run(config, schema):
+        steps = []
+        loss = module.MultitaskTrainer.compute_loss
+
+        def breaking(self, *given, **named):
+            steps.append(1)
+            if len(steps) == 3:
+                raise BrokenOff
+            return loss(self, *given, **named)
+
+        monkeypatch.setattr(module.MultitaskTrainer, "compute_loss", breaking)
+        with pytest.raises(BrokenOff):
+            train(config, schema)
+        return steps
+
+    return run
+
+
+def test_a_run_broken_off_goes_on_from_its_checkpoint(config, schema, tmp_path, break_off):
     whole = weights(train(replace(config, output=str(tmp_path / "whole")), schema))
-    steps = []
-    loss = module.MultitaskTrainer.compute_loss
-
-    def breaking(self, *given, **named):
-        steps.append(1)
-        if len(steps) == 3:
-            raise BrokenOff
-        return loss(self, *given, **named)
-
-    monkeypatch.setattr(module.MultitaskTrainer, "compute_loss", breaking)
-    with pytest.raises(BrokenOff):
-        train(config, schema)
+    steps = break_off(config, schema)
     assert not (tmp_path / "model" / "stance.json").exists()
     resumed = weights(train(config, schema))
     assert len(steps) == 3 + 2  # two were done, the third broke off, and two were left
     for name, value in whole.items():
         torch.testing.assert_close(resumed[name], value, atol=1e-5, rtol=0)
+    assert not (tmp_path / "model" / "checkpoints").exists()  # a finished model has no pickles beside it
 
 
-def test_checkpoints_of_another_run_are_not_mixed_in(config, schema, tmp_path):
-    train(config, schema)
-    with pytest.raises(RunError, match=r"model: expected no checkpoints, .*found checkpoint-4 of another run"):
+def test_checkpoints_of_another_run_are_not_mixed_in(config, schema, tmp_path, break_off):
+    break_off(config, schema)
+    with pytest.raises(RunError, match=r"model: expected no checkpoints, .*found checkpoint-2 of another run"):
         train(replace(config, rate=1e-5), schema)
     assert json.loads((tmp_path / "model" / "train.json").read_text(encoding="utf-8"))["rate"] == config.rate
     (tmp_path / "model" / "train.json").unlink()
     with pytest.raises(RunError, match="another run"):
         train(config, schema)
+
+
+def test_a_finished_model_is_not_written_over(config, schema, tmp_path):
+    train(config, schema)
+    before = (tmp_path / "model" / "model.safetensors").read_bytes()
+    with pytest.raises(RunError, match="found a finished model"):
+        train(replace(config, seed=9), schema)
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == before
 
 
 def test_the_same_seed_gives_the_same_model(config, schema, tmp_path):
@@ -302,9 +322,8 @@ def test_a_report_and_a_card_lie_beside_the_model(config, tmp_path, schema):
     assert "device_micro_f1" in (folder / "README.md").read_text(encoding="utf-8")
 
 
-def test_a_run_of_another_schema_is_not_gone_on_with(config, tmp_path, schema):
-    train(config, schema)
-    assert list((tmp_path / "model" / "checkpoints").glob("checkpoint-*"))
+def test_a_run_of_another_schema_is_not_gone_on_with(config, schema, break_off):
+    break_off(config, schema)
     smaller = type(schema)(schema.stances, schema.devices[:2])
     with pytest.raises(RunError, match="of another run"):
         train(config, smaller)
