@@ -1,7 +1,9 @@
 """Compare encoders on four small tasks, with one recipe: `probe.py ENCODER… --data DATA`.
 
-DATA is a folder made by `build_data.py`. Each ENCODER is a folder that transformers loads, with or without a
-lexicon. All weights are fine-tuned; the last epoch's model is scored on the task's dev file, for each seed.
+DATA is the folder of public sets that `build_data.py` reads too, here with their own labels, all rows; training rows
+whose text stands in a dev or test file of any set (`also_in`) are left out. Each ENCODER is a folder that transformers
+loads, with or without a lexicon. All weights are fine-tuned; the last epoch's model is scored on the task's dev file,
+for each seed.
 
 c-stance     favor, against or neutral, of a text towards a noun phrase: macro-F1 of the pair [CLS] target [SEP] text
 simile-cnu   is there a simile in the sentence?        F1 of yes
@@ -11,8 +13,8 @@ pse-paibi    is there parallelism in the paragraph?    F1 of yes
 `--articles TRAIN DEV` adds what the encoder is for: one epoch of `stance train` on the labelled articles TRAIN, scored
 on DEV: device micro-F1, span overlap micro-F1, stance macro-F1.
 
-Two rows show what pretraining adds: `--random FOLDER`, the encoder of a folder's configuration with random weights
-and no lexicon, and TF-IDF of characters with logistic regression (`--no-baseline` leaves it out).
+Three rows show what pretraining adds: `--random FOLDER`, the encoder of a folder's configuration with random weights,
+without and with its lexicon, and TF-IDF of characters with logistic regression (`--no-baseline` leaves it out).
 
 Prints a table of means and standard deviations over seeds, and last a line of JSON. `--rows` and `--steps` make it
 quick; only figures with equal options compare.
@@ -21,11 +23,14 @@ quick; only figures with equal options compare.
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
+import shutil
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +49,10 @@ from stance.model.checkpoint import Model, from_encoder
 from stance.model.encoding import PAD, Passage, Window
 from stance.schema import DEFAULT_SCHEMA
 from stance.training.evaluate import evaluate
-from stance.training.examples import read_labelled
 from stance.training.train import TrainConfig, train
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -129,11 +133,11 @@ def main() -> None:
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     root.add_argument("encoders", nargs="*", metavar="ENCODER")
-    root.add_argument("--data", type=Path, required=True, help="folder made by build_data.py")
+    root.add_argument("--data", type=Path, required=True, help="folder of the public sets")
     root.add_argument("--articles", type=Path, nargs=2, metavar=("TRAIN", "DEV"), help="labelled articles")
     root.add_argument("--tasks", nargs="*", choices=list(TASKS), default=list(TASKS))
     root.add_argument("--seeds", type=int, default=3)
-    root.add_argument("--random", type=Path, metavar="FOLDER", help="add a row with random weights")
+    root.add_argument("--random", type=Path, metavar="FOLDER", help="add rows with random weights")
     root.add_argument("--no-baseline", action="store_true", help="leave TF-IDF out")
     root.add_argument("--distil", action="store_true", help="ensemble the seeds, and teach a student by them")
     root.add_argument("--rows", type=int, default=0, help="most training rows of a task; 0 for all")
@@ -153,12 +157,16 @@ def probe(options: argparse.Namespace) -> list[dict[str, Any]]:
     names = ("rate", "epochs", "batch", "tokens", "steps", "pool", "hardware")
     recipe = Recipe(**{name: getattr(options, name) for name in names})
     results = []
-    if not options.no_baseline:
+    if not (options.no_baseline or options.distil):
         results.append({"encoder": "TF-IDF + logistic regression", **{t.name: [t.score(ngrams(t))] for t in tasks}})
     with tempfile.TemporaryDirectory() as temporary:
         folders = {folder: Path(folder) for folder in options.encoders}
         if options.random:
-            folders[f"random weights ({options.random.name})"] = randomise(options.random, Path(temporary) / "random")
+            for lexicon in (False, True):
+                to = Path(temporary) / f"random{' with lexicon' * lexicon}"
+                folders[f"random weights{', the lexicon' * lexicon} of {options.random.name}"] = randomise(
+                    options.random, to, lexicon=lexicon
+                )
         for encoder, folder in folders.items():
             scores: dict[str, Any] = {"encoder": encoder}
             for task in tasks:
@@ -195,19 +203,19 @@ def read_task(folder: Path, name: str, rows: int = 0, dev_rows: int = 0) -> Task
 
 
 def read_rows(folder: Path, name: str, split: str, most: int) -> list[Row]:
-    path = folder / f"{name}.{split}.jsonl.gz"
+    path = folder / name / f"{split}.jsonl.gz"
     if not path.exists():
-        raise InputError(f"{path}: expected a data set made by scripts/build_data.py, found no such file.")
+        raise InputError(f"{path}: expected a public data set, found no such file. Name the folder of the sets.")
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        given = [json.loads(line) for line in file]
+    if split == "train":
+        given = [row for row in given if not any(f.endswith(("/dev", "/test")) for f in row.get("also_in", ()))]
     device = TASKS[name]
-    rows = []
-    for article in read_labelled(path, DEFAULT_SCHEMA):
-        for text, stances, present in zip(article.paragraphs, article.stances, article.presence, strict=True):
-            if device is not None:
-                rows.append(Row(text, "", int(device in present)))
-                continue
-            kinds = article.extra.get("target_types", {})
-            pairs = (pair for pair in stances.items() if kinds.get(pair[0]) == "noun_phrase")
-            rows += [Row(text, target, STANCES.index(stance)) for target, stance in pairs]
+    if device is None:
+        given = [row for row in given if row["target_type"] == "noun_phrase"]
+        rows = [Row(row["text"], row["target"], STANCES.index(row["stance"])) for row in given]
+    else:
+        rows = [Row(row["text"], "", int(device in row["devices"])) for row in given if device in row["annotated"]]
     if most and most < len(rows):
         chosen = np.sort(np.random.default_rng(0).permutation(len(rows))[:most])
         rows = [rows[i] for i in chosen]
@@ -231,13 +239,16 @@ def ngrams(task: Task) -> NDArray[np.int64]:
     return predicted
 
 
-def randomise(folder: Path, to: Path) -> Path:
-    """An encoder folder with the configuration and the tokenizer of another, and random weights."""
+def randomise(folder: Path, to: Path, *, lexicon: bool) -> Path:
+    """An encoder folder with configuration, tokenizer and perhaps lexicon of another, and random weights."""
     from transformers import AutoConfig, AutoModel, AutoTokenizer  # noqa: PLC0415
 
     torch.manual_seed(0)
     AutoModel.from_config(AutoConfig.from_pretrained(folder)).save_pretrained(to)  # type: ignore[no-untyped-call]
     AutoTokenizer.from_pretrained(folder).save_pretrained(to)
+    for name in ("lexicon.json", "lexicon.safetensors"):
+        if lexicon and (folder / name).exists():
+            shutil.copyfile(folder / name, to / name)
     return to
 
 
@@ -270,9 +281,8 @@ def distil(folder: Path, task: Task, recipe: Recipe, seeds: int) -> dict[str, li
     The student learns from the labels and, with equal weight, from the ensemble's probabilities on the training rows.
     """
     fits = [fit(folder, task, recipe, seed) for seed in range(seeds)]
-    teacher = torch.stack([f.train for f in fits]).mean(0)
     together = torch.stack([f.dev for f in fits]).mean(0)
-    student = fit(folder, task, recipe, seeds, teacher)
+    student = fit(folder, task, recipe, seeds, teacher=torch.stack([f.train() for f in fits]).mean(0))
     return {
         "seeds": [f.score for f in fits],
         "ensemble": [task.score(together.argmax(-1).numpy())],
@@ -282,11 +292,11 @@ def distil(folder: Path, task: Task, recipe: Recipe, seeds: int) -> dict[str, li
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Score of a fine-tuned encoder on the dev rows; its probabilities for both sets of rows, shape (rows, classes)."""
+    """A fine-tuned encoder's score on the dev rows, and probabilities of both sets of rows. Shape (rows, classes)."""
 
     score: float
-    train: Tensor
     dev: Tensor
+    train: Callable[[], Tensor]
 
 
 def fit(folder: Path, task: Task, recipe: Recipe, seed: int, teacher: Tensor | None = None) -> Fit:
@@ -325,7 +335,7 @@ def fit(folder: Path, task: Task, recipe: Recipe, seed: int, teacher: Tensor | N
     score = task.score(dev.argmax(-1).numpy())
     seconds = time.monotonic() - began
     print(f"{folder.name} {task.name} seed {seed}: {score:.3f}, {len(batches)} steps, {seconds:.0f} s", file=sys.stderr)
-    return Fit(score, predict(classifier, train, pad, hardware), dev)
+    return Fit(score, dev, partial(predict, classifier, train, pad, hardware))
 
 
 def fit_articles(folder: Path, train_file: Path, dev_file: Path, seed: int) -> dict[str, float]:

@@ -22,31 +22,20 @@ PLAIN = ["他说今天很好", "我们去看电影", "天气不错", "她在家�
 FIGURES = ["云朵像棉花", "她像一朵花", "月亮像小船", "雨像细细的线", "他像一座山", "笑像太阳"]
 
 
-def write(folder, name, records):
-    with gzip.open(folder / f"{name}.jsonl.gz", "wt", encoding="utf-8") as file:
-        file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+def write(folder, name, split, rows):
+    (folder / name).mkdir(exist_ok=True)
+    with gzip.open(folder / name / f"{split}.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def similes(texts, label):
-    return [
-        {
-            "id": str(i),
-            "title": "",
-            "paragraphs": [text],
-            "targets": [],
-            "labels": [{"devices": []}],
-            "annotated": ["simile"],
-            "located": [],
-            "presence": [["simile"] * label],
-        }
-        for i, text in enumerate(texts)
-    ]
+    return [{"text": text, "devices": ["simile"] * label, "annotated": ["simile"]} for text in texts]
 
 
 @pytest.fixture
 def folder(tmp_path):
     for split in ("train", "dev"):
-        write(tmp_path, f"simile-cnu.{split}", similes(PLAIN * 8, 0) + similes(FIGURES * 8, 1))
+        write(tmp_path, "simile-cnu", split, similes(PLAIN * 8, 0) + similes(FIGURES * 8, 1))
     return tmp_path
 
 
@@ -62,19 +51,29 @@ def encoder(tmp_path):
 
 
 def test_stance_rows_are_noun_phrases(tmp_path):
-    record = {
-        "id": "1",
-        "title": "",
-        "paragraphs": ["关税不好，关税会伤人"],
-        "targets": ["关税", "关税会伤人", "美国"],
-        "target_types": {"关税": "noun_phrase", "关税会伤人": "claim", "美国": "noun_phrase"},
-        "labels": [{"stance": {"关税": "against", "关税会伤人": "favor", "美国": "neutral"}, "devices": []}],
-        "annotated": [],
-        "absence_known": False,
-    }
-    write(tmp_path, "c-stance.dev", [record])
-    text = record["paragraphs"][0]
+    text = "关税不好，关税会伤人"
+    rows = [
+        {"text": text, "target": "关税", "stance": "against", "target_type": "noun_phrase"},
+        {"text": text, "target": "关税会伤人", "stance": "favor", "target_type": "claim"},
+        {"text": text, "target": "美国", "stance": "neutral", "target_type": "noun_phrase"},
+    ]
+    write(tmp_path, "c-stance", "dev", rows)
     assert probe.read_rows(tmp_path, "c-stance", "dev", 0) == [probe.Row(text, "关税", 1), probe.Row(text, "美国", 2)]
+
+
+def test_no_training_row_stands_in_a_dev_or_test_file(tmp_path):
+    rows = similes(["甲像乙", "丙像丁", "戊像己"], 1)
+    rows[1]["also_in"] = ["other/test"]
+    rows[2]["also_in"] = ["other/train"]
+    write(tmp_path, "simile-cnu", "train", rows)
+    write(tmp_path, "simile-cnu", "dev", rows)
+    assert [row.text for row in probe.read_rows(tmp_path, "simile-cnu", "train", 0)] == ["甲像乙", "戊像己"]
+    assert len(probe.read_rows(tmp_path, "simile-cnu", "dev", 0)) == 3
+
+
+def test_rows_that_the_set_does_not_judge_are_left_out(tmp_path):
+    write(tmp_path, "simile-cnu", "dev", [*similes(["甲像乙"], 1), {"text": "丙", "devices": [], "annotated": []}])
+    assert probe.read_rows(tmp_path, "simile-cnu", "dev", 0) == [probe.Row("甲像乙", "", 1)]
 
 
 def test_capped_rows_are_the_same_each_time(folder):
@@ -82,7 +81,7 @@ def test_capped_rows_are_the_same_each_time(folder):
     assert len(rows) == 20
     assert rows == probe.read_rows(folder, "simile-cnu", "train", 20)
     assert {row.label for row in rows} == {0, 1}
-    with pytest.raises(InputError, match=r"cmre\.train\.jsonl\.gz: expected a data set made by"):
+    with pytest.raises(InputError, match=r"train\.jsonl\.gz: expected a public data set"):
         probe.read_rows(folder, "cmre", "train", 0)
 
 
@@ -107,12 +106,17 @@ def test_probe_finds_what_is_plain(folder, encoder, pool, capsys):
     options = [str(encoder), "--data", str(folder), "--tasks", "simile-cnu", "--seeds", "1", "--random", str(encoder)]
     recipe = ["--rate", "0.003", "--epochs", "10", "--batch", "16", "--pool", pool, "--hardware", "cpu"]
     results = probe.probe(probe.parser().parse_args(options + recipe))
-    assert [r["encoder"] for r in results] == ["TF-IDF + logistic regression", str(encoder), "random weights (encoder)"]
+    assert [r["encoder"] for r in results] == [
+        "TF-IDF + logistic regression",
+        str(encoder),
+        "random weights of encoder",
+        "random weights, the lexicon of encoder",
+    ]
     for result in results:
         assert result["simile-cnu"][0] > 0.9
     lines = probe.table(results).splitlines()
     assert lines[0] == "| encoder | simile-cnu |"
-    assert len(lines) == 5
+    assert len(lines) == 6
 
 
 def test_a_student_learns_from_the_ensemble_of_the_seeds(folder, encoder):
