@@ -7,7 +7,8 @@ that other load on the machine falls on all of them alike. Speed is the median o
 windows (padding not counted) a second of processor time. Accuracy is scored on the whole file, through the engine.
 
     fp32, bf16               eager, with torch's fused attention (SDPA); bf16 by autocast
-    fp32-matmul, bf16-matmul the same, with attention as two matrix products: what the engine does on a CPU
+    fp32-matmul, bf16-matmul the same, with attention as two matrix products
+    engine                   what the engine does: bf16 throughout, packed weights, attention as products
     fp32-as-bf16             fp32 whose matrix products are computed in bf16
     compile-*                torch.compile, for any shape (dynamic) or anew for each (fixed)
     int8                     dynamic quantisation of the linear layers
@@ -40,10 +41,11 @@ import torch
 from torch import Tensor, nn
 
 from stance.analyzer import Analyzer, shipped_model
-from stance.engine import EngineConfig
+from stance.engine import EngineConfig, Hardware
 from stance.engine.attention import use_matmul_attention
 from stance.engine.hardware import PROCESSOR_BUDGET, keep_memory, processor_flags
 from stance.engine.packing import MULTIPLE, pack
+from stance.engine.precision import as_it_runs
 from stance.model import checkpoint
 from stance.model.batch import Batch, collate
 from stance.model.encoding import Passage
@@ -172,6 +174,14 @@ def plain(job: Job, *, bf16: bool, matmul: bool = False) -> Forward:
     if matmul:
         use_matmul_attention(network)
     return partial(eager, network, bf16=bf16)
+
+
+def engine(job: Job) -> Forward:
+    """As the engine runs it on a processor that multiplies bfloat16."""
+    hardware = Hardware((torch.device("cpu"),), torch.bfloat16, PROCESSOR_BUDGET, "asked for")
+    network = as_it_runs(job.network(), hardware)
+    use_matmul_attention(network)
+    return partial(eager, network, bf16=True)
 
 
 def as_bf16(job: Job) -> Forward:
@@ -308,6 +318,7 @@ WAYS: dict[str, Callable[[Job], Forward]] = {
     "fp32-matmul": partial(plain, bf16=False, matmul=True),
     "bf16": partial(plain, bf16=True),
     "bf16-matmul": partial(plain, bf16=True, matmul=True),
+    "engine": engine,
     "fp32-as-bf16": as_bf16,
     "compile-dynamic": partial(compiled, bf16=False, dynamic=True),
     "compile-dynamic-bf16": partial(compiled, bf16=True, dynamic=True),

@@ -189,8 +189,18 @@ def test_rows_set_aside_are_told_and_exit_with_1(run, tmp_path):
         "1 near-duplicate of earlier articles, marked duplicate_of.",
         "1 article with an id met before, now numbered (a#2).",
         "2 rows set aside, with reasons, in out.jsonl.rejected.jsonl.",
+        "The first: a.jsonl line 2: no field 'text' (found: id). Name it with --text-field.",
     ]
     assert [a.id for a in read_analyses(tmp_path / "out.jsonl")] == ["a", "a#2", "b"]
+
+
+def test_an_output_in_no_folder_is_refused(run, tmp_path):
+    write_news(tmp_path / "news.jsonl", *GOOD)
+    code, _, err = run("label", "news.jsonl", "sub/o.jsonl")
+    assert (code, err) == (
+        2,
+        "error: sub/o.jsonl: there is no folder sub to write it to. Make it first, or mend the name.\n",
+    )
 
 
 def test_another_target_is_refused_and_restart_accepted(run, tmp_path):
@@ -233,15 +243,36 @@ def test_interrupted_runs_say_how_to_go_on(run, tmp_path, monkeypatch):
 
 def test_train_hands_its_options_over(run, monkeypatch):
     seen = []
+
+    def train(config, schema):
+        seen.append(config | {"schema": schema})
+        headline = {
+            "f1": {"value": 0.51234, "low": 0.4, "high": 0.6},
+            "stance_f1": {"value": None, "low": None, "high": None},
+        }
+        Path("o").mkdir()
+        Path("o/metrics.json").write_text(json.dumps({"articles": 7, "headline": headline}), encoding="utf-8")
+        return types.SimpleNamespace(id="stance@1")
+
     module = types.ModuleType("stance.training.train")
-    module.TrainConfig = dict
-    module.train = lambda config, schema: seen.append(config | {"schema": schema})
+    module.TrainConfig, module.train = dict, train
     monkeypatch.setitem(sys.modules, "stance.training.train", module)
+    numbers = ("--epochs", 2, "--batch-windows", 4, "--window-tokens", 128, "--head-rate", 0.1, "--dropout", 0.2)
     code, _, err = run(
-        "train", "--data", "a", "--data", "b", "--dev", "d", "--encoder", "e", "--output", "o", "--epochs", "2"
+        *("train", "--data", "a", "--data", "b", "--dev", "d", "--encoder", "e", "--output", "o", "--swaps", 0),
+        *numbers,
     )
-    assert (code, err) == (0, "")
-    given = {"encoder": "e", "data": ("a", "b"), "dev": ("d",), "output": "o", "epochs": 2}
+    assert (code, err.splitlines()) == (
+        0,
+        [
+            "o: stance@1, measured on 7 articles that were held out of training",
+            "f1         0.512 [0.400, 0.600]",
+            "stance_f1  –",
+            f"Report: {Path('o/quality/quality.html')}",
+        ],
+    )
+    given = {"encoder": "e", "data": ("a", "b"), "dev": ("d",), "output": "o", "epochs": 2, "swaps": 0.0}
+    given |= {"batch_windows": 4, "window_tokens": 128, "head_rate": 0.1, "dropout": 0.2}
     left_out = {
         "cues": "",
         "patience": 0,

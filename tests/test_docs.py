@@ -181,6 +181,9 @@ def folder(tmp_path, monkeypatch, shipped, roomy_encoder):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(shipped, "my-model")
     shutil.copytree(roomy_encoder, "encoder")
+    checkpoint.save(checkpoint.from_encoder("encoder", stance.DEFAULT_SCHEMA, name="tiny"), Path("models/news-small"))
+    Path("data").mkdir()
+    shutil.copy(ROOT / "data" / "cues.tsv", "data")
     Path("article.txt").write_text(ARTICLES[0]["text"], encoding="utf-8")
     for name in ("news.jsonl", "2019/news.jsonl", "2020/more.jsonl"):
         write_rows(Path(name), ARTICLES)

@@ -461,7 +461,7 @@ def test_a_full_disk_stops_the_run_and_keeps_what_is_done(tmp_path, news, monkey
 
 
 def test_an_output_folder_that_is_not_there_or_may_not_be_written(tmp_path, news):
-    with pytest.raises(RunError, match="cannot be written"):
+    with pytest.raises(InputError, match="there is no folder"):
         run(news, tmp_path / "gone" / "out.jsonl")
     with pytest.raises(RunError, match="cannot be written"):
         run(news, Path("/proc/out.jsonl"))

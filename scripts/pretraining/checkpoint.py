@@ -6,6 +6,8 @@ how far the run has come; `decayed`, whether the rate had begun to fall.
 
 from __future__ import annotations
 
+import pickle
+import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,13 +50,27 @@ def read_state(path: Path, hardware: torch.device) -> dict[str, Any]:
     Raises:
         RunError: there is no readable state.
     """
-    try:
-        state: dict[str, Any] = torch.load(path, map_location=hardware, weights_only=True)
-    except (OSError, RuntimeError, EOFError) as error:
+    if not path.is_file():
         raise RunError(
-            f"{path}: expected the state of a pretraining run; {error}. Start a run in another folder."
-        ) from error
+            f"{path}: expected the state of a pretraining run, found no such file. Pass the folder of a run, or begin "
+            "one with `pretrain.py train`."
+        )
+    if not zipfile.is_zipfile(path):
+        raise _damaged(path, "found another kind of file, or half of one")
+    try:
+        state: Any = torch.load(path, map_location=hardware, weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(state, dict) or not state.keys() >= {"model", "optimizers", "step", "tokens"}:
+        raise _damaged(path, f"found {sorted(state) if isinstance(state, dict) else type(state).__name__}")
     return state
+
+
+def _damaged(path: Path, found: str) -> RunError:
+    return RunError(
+        f"{path}: expected the state of a pretraining run; {found}. Put a copy of it there, or remove it and go on "
+        "from stable.pt with --extend, or choose another --out."
+    )
 
 
 def restore(

@@ -1,4 +1,4 @@
-"""Raw text as documents: `.txt`, `.txt.zst` and `.jsonl` files anywhere under a folder.
+"""Raw text as documents: `.txt` and `.jsonl` files, plain or packed (`.gz`, `.zst`), anywhere under a folder.
 
 Text files hold one paragraph a line and an empty line between documents. A JSON line is a document with
 `text` or `paragraphs`, and `title` if it has one.
@@ -6,8 +6,11 @@ Text files hold one paragraph a line and an empty line between documents. A JSON
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
+import zlib
+from collections import Counter
 from typing import TYPE_CHECKING, TextIO
 
 import zstandard
@@ -18,38 +21,50 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["documents"]
+__all__ = ["documents", "text_files"]
 
-SUFFIXES = (".txt", ".txt.zst", ".jsonl")
+SUFFIXES = tuple(kind + packed for kind in (".txt", ".jsonl") for packed in ("", ".gz", ".zst"))
 WINDOW = 1 << 31
 """Largest zstd window accepted, in bytes: archives packed with `--long` need more than the default."""
+
+
+def text_files(folder: Path) -> tuple[list[Path], Counter[str]]:
+    """The files that are read, in the order of their names, and how many of each other kind are not.
+
+    Raises:
+        InputError: there is none to read.
+    """
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    texts = [path for path in files if path.name.lower().endswith(SUFFIXES)]
+    others = Counter(path.suffix.lower() or path.name for path in files if path not in set(texts))
+    if not texts:
+        wanted, found = ", ".join("*" + suffix for suffix in SUFFIXES), " ".join(sorted(others)) or "none"
+        raise InputError(f"{folder}: expected files named {wanted}, found {found}. Pass a folder of text.")
+    return texts, others
 
 
 def documents(folder: Path) -> Iterator[str]:
     """The documents of a folder, one paragraph a line, in the order of file names.
 
     Raises:
-        InputError: there is no such file in the folder, or one of them cannot be read.
+        InputError: there is no text in the folder, or a file of it cannot be read.
     """
-    paths = [path for path in sorted(folder.rglob("*")) if path.name.endswith(SUFFIXES) and path.is_file()]
-    if not paths:
-        raise InputError(
-            f"{folder}: expected files named {', '.join('*' + s for s in SUFFIXES)}, found none. Pass a folder of text."
-        )
-    for path in paths:
+    for path in text_files(folder)[0]:
         yield from _read(path)
 
 
 def _read(path: Path) -> Iterator[str]:
     try:
         with _open(path) as file:
-            yield from _json_documents(file, path) if path.suffix == ".jsonl" else _text_documents(file)
-    except (OSError, UnicodeDecodeError, zstandard.ZstdError) as error:
+            yield from _json_documents(file, path) if ".jsonl" in path.name.lower() else _text_documents(file)
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error, zstandard.ZstdError) as error:
         raise InputError(f"{path}: expected text in UTF-8; {error}. Convert the file or leave it out.") from error
 
 
 def _open(path: Path) -> TextIO:
-    if path.suffix == ".zst":
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    if path.suffix.lower() == ".zst":
         decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW)
         return io.TextIOWrapper(decompressor.stream_reader(path.open("rb"), closefd=True), encoding="utf-8")
     return path.open(encoding="utf-8")

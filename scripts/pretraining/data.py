@@ -4,7 +4,7 @@
     ids.npy          token ids, uint16              words.npy      lexicon id of each token's word, 0 for none, uint16
     starts.npy       does a word start here? bool   lexvec.npy     vectors of the words, float16, row 0 zero
 
-`[SEP]` stands behind each paragraph.
+`[SEP]` stands behind each paragraph. The files on the right belong together, and to the ids on the left.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ Flags = NDArray[np.bool_]
 
 HELD_OUT = 0.005
 """Share of the tokens, at the end of the corpus, on which the loss is measured and never trained."""
+
+LEXICON = ("lexicon.json", "words.npy", "lexvec.npy")
 
 NAMES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -92,8 +94,21 @@ class Data:
 
     @cached_property
     def words(self) -> Ids | None:
-        """Lexicon id of the word that each token lies in, None without a lexicon. Shape (N,)."""
-        words: Ids | None = self._array("words") if (self.folder / "words.npy").exists() else None
+        """Lexicon id of the word that each token lies in, None without a lexicon. Shape (N,).
+
+        Raises:
+            InputError: the lexicon is not whole, or of another corpus.
+        """
+        found = [name for name in LEXICON if (self.folder / name).exists()]
+        if not found:
+            return None
+        words: Ids | None = self._array("words") if len(found) == len(LEXICON) else None
+        if words is None or len(words) != len(self.ids):
+            entries = "" if words is None else f" with words of {len(words)} tokens"
+            raise InputError(
+                f"{self.folder}: expected {', '.join(LEXICON)} for its {len(self.ids)} tokens, or none of them; found "
+                f"{', '.join(found)}{entries}. Run `pretrain.py lexicon` again, or remove them."
+            )
         return words
 
     @cached_property
@@ -111,6 +126,11 @@ class Data:
     def lexicon_path(self) -> Path:
         """The word tokenizer's file, which need not be there."""
         return self.folder / "lexicon.json"
+
+    def remove_lexicon(self) -> None:
+        """Remove the lexicon, which does not fit other ids."""
+        for name in LEXICON:
+            (self.folder / name).unlink(missing_ok=True)
 
     def split(self, length: int) -> tuple[slice, slice]:
         """Where to train and where to measure, for windows of `length` tokens.

@@ -40,8 +40,10 @@ def grow(run: Path, out: Path, plan: Sequence[int]) -> str:
         plan: which old layer each new one is: `0, 1, 1, 2, 2, 3` puts a copy of layers 1 and 2 behind them.
 
     Raises:
-        RunError: another objective, or a plan that does not hold the old layers in their order.
+        RunError: another objective, a plan that does not hold the old layers in their order, or a run in `out`.
     """
+    if (out / "state.pt").exists():
+        raise RunError(f"{out}: expected a folder without a run, found state.pt in it. Choose another --out.")
     state = read_state(run / "state.pt", torch.device("cpu"))
     config = AutoConfig.from_pretrained(run)
     layers = config.num_hidden_layers

@@ -7,22 +7,25 @@ each token gets, besides its own embedding, the vector of the word that it lies 
 from __future__ import annotations
 
 import math
+import multiprocessing
 import re
 import shutil
 from collections import Counter
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer, models
 
 from pretraining.data import Data, Ids, pieces_of, read_tokenizer
-from stance.errors import InputError
+from stance.errors import InputError, RunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -65,7 +68,9 @@ def build_lexicon(data: Data, *, words: int = 40_000, width: int = 128, workers:
 
     Raises:
         InputError: the corpus is not prepared, holds no frequent word, or more words are asked for than ids have room.
+        RunError: gensim is not installed.
     """
+    word2vec = _word2vec()
     tokenizer, _ = read_tokenizer(data.tokenizer_path)
     frequent, single = count_words(data, tokenizer)
     chosen = frequent.most_common(words)
@@ -75,11 +80,12 @@ def build_lexicon(data: Data, *, words: int = 40_000, width: int = 128, workers:
             f"{LONGEST} characters, {FEWEST} times or more) and {len(single)} characters. Change --words or the corpus."
         )
     lexicon = unigram(dict(chosen), single)
+    data.remove_lexicon()
     lexicon.save(str(data.lexicon_path))
-    sentences = data.folder / "sentences.tmp"
-    covered = write_words(data, sentences)
-    vectors = _train_vectors(sentences, lexicon.get_vocab_size(), width, workers)
-    sentences.unlink()
+    with TemporaryDirectory(dir=data.folder) as folder:
+        sentences = Path(folder) / "sentences"
+        covered = write_words(data, sentences, workers=workers)
+        vectors = _train_vectors(word2vec, sentences, lexicon.get_vocab_size(), width, workers)
     np.save(data.folder / "lexvec.npy", vectors)
     return f"{len(chosen)} words, {len(single)} characters, {covered:.1%} of the tokens in them"
 
@@ -128,16 +134,18 @@ def unigram(words: dict[str, int], single: dict[str, int]) -> Tokenizer:
     return Tokenizer(models.Unigram([("<unk>", UNKNOWN), *vocab], unk_id=0))
 
 
-def write_words(data: Data, sentences: Path | None = None) -> float:
+def write_words(data: Data, sentences: Path | None = None, *, workers: int = 1) -> float:
     """Write `words.npy`, and the words as lines for word2vec where asked; returns the share of tokens in words."""
     tokenizer, _ = read_tokenizer(data.tokenizer_path)
     lexicon = Tokenizer.from_file(str(data.lexicon_path))
-    characters = characters_of(tokenizer)
+    find = partial(find_words, characters=characters_of(tokenizer), lexicon=lexicon)
     words = np.zeros(len(data.ids), np.uint16)
+    starts = range(0, len(words), CHUNK)
+    chunks = (np.array(data.ids[start : start + CHUNK]) for start in starts)
     with ExitStack() as stack:
         file = stack.enter_context(sentences.open("w")) if sentences else None
-        for start in range(0, len(words), CHUNK):
-            found, runs = find_words(data.ids[start : start + CHUNK], characters, lexicon)
+        pool = stack.enter_context(multiprocessing.Pool(workers)) if workers > 1 else None
+        for start, (found, runs) in zip(starts, pool.imap(find, chunks) if pool else map(find, chunks), strict=True):
             words[start : start + CHUNK] = found
             if file:
                 file.writelines(" ".join(map(str, line)) + "\n" for line in _lines(runs))
@@ -175,11 +183,20 @@ def _lines(runs: list[list[int]]) -> Iterator[list[int]]:
         yield line
 
 
-def _train_vectors(sentences: Path, size: int, width: int, workers: int) -> NDArray[np.float16]:
-    """Word2vec (CBOW, negative sampling) on lines of word ids; row 0, and words too rare, are zero."""
-    from gensim.models import Word2Vec  # noqa: PLC0415 - an extra that no other step needs
+def _word2vec() -> Any:
+    """Gensim's Word2Vec: an extra that no other step needs."""
+    try:
+        from gensim.models import Word2Vec  # noqa: PLC0415
+    except ImportError as error:
+        raise RunError(
+            f"pretrain.py lexicon: expected gensim, found {error}. Install it: pip install 'stance[pretrain]'."
+        ) from error
+    return Word2Vec
 
-    model = Word2Vec(
+
+def _train_vectors(word2vec: Any, sentences: Path, size: int, width: int, workers: int) -> NDArray[np.float16]:
+    """Word2vec (CBOW, negative sampling) on lines of word ids; row 0, and words too rare, are zero."""
+    model = word2vec(
         corpus_file=str(sentences),
         vector_size=width,
         window=6,

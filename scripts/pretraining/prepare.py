@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
-from pretraining.corpus import documents
-from pretraining.data import NAMES, Flags, Ids, read_tokenizer
+from pretraining.corpus import documents, text_files
+from pretraining.data import NAMES, Data, Flags, Ids, read_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,8 +26,9 @@ CHUNK = 400
 
 
 def prepare(corpus: Path, out: Path, *, vocab: int = 12_000, tokenizer: Path | None = None, workers: int = 1) -> str:
-    """Write `tokenizer.json`, `ids.npy` and `starts.npy`; returns what was made, in a line.
+    """Write `tokenizer.json`, `ids.npy` and `starts.npy`; returns what was made, and which files were skipped.
 
+    A lexicon that lies in `out` is removed: it belongs to what was there before.
     All documents are held in memory while they are shuffled, so that the end of the corpus is a fair sample.
 
     Raises:
@@ -50,11 +51,14 @@ def prepare(corpus: Path, out: Path, *, vocab: int = 12_000, tokenizer: Path | N
             parts = list(pool.imap(encode, chunks))
     else:
         parts = list(map(encode, chunks))
+    Data(out).remove_lexicon()
     ids = np.concatenate([part[0] for part in parts])
     np.save(out / "ids.npy", ids)
     np.save(out / "starts.npy", np.concatenate([part[1] for part in parts]))
     unknown = float(np.mean(ids == specials.unk))
-    return f"{len(shuffled)} documents, {len(ids)} tokens, {unknown:.4%} of them unknown"
+    others = ", ".join(f"{count} {kind}" for kind, count in text_files(corpus)[1].most_common())
+    skipped = f"; files skipped: {others}" if others else ""
+    return f"{len(shuffled)} documents, {len(ids)} tokens, {unknown:.4%} of them unknown{skipped}"
 
 
 def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file
-from tokenizers import processors
+from tokenizers import Tokenizer, processors
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, PreTrainedTokenizerFast
 
 from pretraining.batches import POSITIONS
 from pretraining.data import NAMES, Data, read_tokenizer
 from pretraining.objectives import OBJECTIVES, MaskedLanguageModel, Objective, encoder_config
-from stance.errors import RunError
+from stance.errors import InputError, RunError
 from stance.model.network import Lexicon
 
 if TYPE_CHECKING:
@@ -28,9 +28,18 @@ def make_objective(data: Data, out: Path, settings: Settings) -> Objective:
     """The objective in the shape of `out/config.json`, or of a new run, whose configuration is then written.
 
     Raises:
-        RunError: the run has another shape than asked for.
+        InputError: there is no encoder to start from.
+        RunError: the run has another shape than asked for, or it or the encoder other tokens or words than the data.
     """
     tokenizer, specials = read_tokenizer(data.tokenizer_path)
+    if settings.start is not None:
+        if not (settings.start / "config.json").is_file():
+            raise InputError(
+                f"{settings.start}: expected an encoder made by `pretrain.py export`, found no config.json there. "
+                "Pass its folder as --start."
+            )
+        _compare_ids(data, settings.start, with_lexicon=settings.lexicon)
+    _compare_ids(data, out, with_lexicon=settings.lexicon)
     torch.manual_seed(0)
     if (out / "config.json").exists():
         config = AutoConfig.from_pretrained(out)
@@ -57,6 +66,24 @@ def make_objective(data: Data, out: Path, settings: Settings) -> Objective:
         shutil.copyfile(data.lexicon_path, out / "lexicon.json")
     fast_tokenizer(data).save_pretrained(out)
     return objective
+
+
+def _compare_ids(data: Data, folder: Path, *, with_lexicon: bool) -> None:
+    """Refuse weights to which the data's ids mean other tokens or words; what the folder lacks is not compared."""
+    tokens, words = folder / "tokenizer.json", folder / "lexicon.json"
+    if tokens.exists():
+        theirs, ours = (Tokenizer.from_file(str(path)).get_vocab() for path in (tokens, data.tokenizer_path))
+        if theirs != ours:
+            raise RunError(
+                f"{tokens}: expected the {len(ours)} tokens of {data.tokenizer_path}, found {len(theirs)} that are not "
+                f"the same. Prepare the text with --tokenizer {tokens}, or choose another --start or --out."
+            )
+    both = with_lexicon and words.exists() and data.lexicon_path.exists()
+    if both and words.read_bytes() != data.lexicon_path.read_bytes():
+        raise RunError(
+            f"{words}: expected the words of {data.lexicon_path}, found others. Take them over with `pretrain.py "
+            "lexicon --like ENCODER`, or choose another --start or --out."
+        )
 
 
 def start_from(objective: Objective, folder: Path) -> None:

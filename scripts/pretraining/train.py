@@ -64,11 +64,19 @@ class _Run:
         self.mean = _Mean()
 
     def resume(self) -> None:
-        """Take the last state over, or the one before the rate fell."""
-        path = self.out / ("stable.pt" if self.settings.extend else "state.pt")
-        if path.exists() or self.settings.extend:
-            state = read_state(path, self.hardware)
-            self.progress = restore(state, self.objective.parts(), self.optimizers, path)
+        """Take the last state over; with `extend`, the last one whose rate had not begun to fall."""
+        names = ["state.pt", "stable.pt"] if self.settings.extend else ["state.pt"]
+        states = {path: read_state(path, self.hardware) for name in names if (path := self.out / name).exists()}
+        if self.settings.extend:
+            states = {path: state for path, state in states.items() if not state.get("decayed")}
+            if not states:
+                raise RunError(
+                    f"{self.out}: expected stable.pt, or a state.pt whose rates have not fallen, to go on from; found "
+                    "neither. Leave --extend out to go on from what is there, or to begin."
+                )
+        if states:
+            path = max(states, key=lambda path: states[path]["step"])
+            self.progress = restore(states[path], self.objective.parts(), self.optimizers, path)
             self._log({"resumed": path.name, "step": self.progress.step, "tokens": self.progress.tokens})
 
     def go_on(self) -> None:
@@ -81,15 +89,18 @@ class _Run:
             _Timer(settings.held_out_minutes, self._measure),
         ]
         parameters = [p for group in self.optimizers for g in group.param_groups for p in g["params"]]
-        for batch in self._batches():
+        for number, batch in enumerate(self._batches()):
             left = 1 - self._minutes() / settings.minutes
             if left <= 0:
                 break
-            if schedule.falls(left) and not self.progress.decayed:
+            falls = schedule.falls(left)
+            if falls and not self.progress.decayed:
                 self._save("stable.pt")
-                self.progress.decayed = True
+            self.progress.decayed = falls
             set_rates(self.optimizers, [settings.rate, settings.muon], schedule.share(self.progress.step, left))
             self._learn(step(batch), parameters)
+            if number == 0:
+                self.mean = _Mean()  # the first step compiles, and says nothing about the speed of others
             for timer in timers:
                 timer.tick()
         self._report()
@@ -105,11 +116,15 @@ class _Run:
             pin_memory=self.hardware.type == "cuda",
             prefetch_factor=4 if self.settings.workers else None,
         )
-        for batch in loader:
+        batches = iter(loader)
+        while True:
+            began = time.monotonic()
+            batch = next(batches)
+            self.mean.waited += time.monotonic() - began
             yield MaskedBatch(*batch).to(self.hardware)
 
     def _losses(self, batch: MaskedBatch) -> Losses:
-        with torch.autocast(self.hardware.type, dtype=torch.bfloat16):
+        with torch.autocast(self.hardware.type, dtype=torch.bfloat16, enabled=self.settings.bf16):
             losses: Losses = self.objective(batch)
         return losses
 
@@ -124,18 +139,22 @@ class _Run:
         self.mean.add(losses)
 
     def _report(self) -> None:
-        """Log the mean losses since the last report; a loss that is no number ends the run before it is saved."""
+        """Log the mean losses since the last report, the speed, and where it leads; ends a run whose loss is broken."""
         if not self.mean.count:
             return
+        waited = self.mean.waited
         steps, seconds, losses = self.mean.take()
         if not math.isfinite(losses["loss"]):
-            raise RunError(
-                f"{self.out}: the loss at step {self.progress.step} is {losses['loss']}. The last good state is kept: "
-                "go on from it with a lower --rate and --muon."
-            )
+            raise self._broken("loss")
         speed = round(steps * self.settings.rows * self.settings.length / seconds)
+        left = 60 * max(0.0, self.settings.minutes - self._minutes())
+        pace = {
+            "tokens_per_s": speed,
+            "waiting": round(waited / seconds, 3),
+            "tokens_at_end": self.progress.tokens + round(speed * left),
+        }
         rate = self.optimizers[0].param_groups[0]["lr"]
-        self._log(self._place() | {"tokens_per_s": speed, "rate": rate} | losses)
+        self._log(self._place() | pace | {"rate": rate} | losses)
 
     def _measure(self) -> None:
         """Log the losses on fixed windows that are never trained on."""
@@ -153,7 +172,15 @@ class _Run:
         self._log(self._place() | {f"held_out_{name}": value for name, value in losses.items()})
 
     def _save(self, name: str = "state.pt") -> None:
+        if not all(bool(p.isfinite().all()) for p in self.objective.parameters()):
+            raise self._broken("weights")
         save_state(self.out / name, self.objective.parts(), self.optimizers, self.progress)
+
+    def _broken(self, what: str) -> RunError:
+        return RunError(
+            f"{self.out}: expected finite numbers, found others in the {what} at step {self.progress.step}. What was "
+            "saved before is kept: go on from it with a lower --rate and --muon."
+        )
 
     def _place(self) -> dict[str, Any]:
         minutes = round(self._minutes(), 2)
@@ -184,10 +211,14 @@ def _windows(data: Data, settings: Settings) -> tuple[Callable[[int], MaskedWind
 
 @dataclass(slots=True)
 class _Mean:
-    """Mean losses, summed where they are, so that nothing waits for the GPU before they are read."""
+    """Mean losses, summed where they are, so that nothing waits for the GPU before they are read.
+
+    `waited` is how long, in seconds, training stood still for want of batches.
+    """
 
     count: int = 0
     sums: Tensor | None = None
+    waited: float = 0.0
     began: float = field(default_factory=time.monotonic)
 
     def add(self, losses: Losses) -> None:
@@ -201,7 +232,7 @@ class _Mean:
         total, masked, replaced = (self.sums / self.count).tolist()
         now = time.monotonic()
         steps, seconds = self.count, now - self.began
-        self.count, self.sums, self.began = 0, None, now
+        self.count, self.sums, self.waited, self.began = 0, None, 0.0, now
         parts = {"masked": round(masked, 4), "replaced": round(replaced, 4)} if replaced else {}
         return steps, seconds, {"loss": round(total, 4), **parts}
 

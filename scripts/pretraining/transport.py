@@ -42,7 +42,10 @@ def pack(data: Data, out: Path, *, part_mb: int = 60) -> list[Path]:
     Raises:
         InputError: the data are not prepared, or a block is larger than a part may be.
     """
+    total = len(data.ids)
     out.mkdir(parents=True, exist_ok=True)
+    for old in out.glob("part-*.bin"):
+        old.unlink()
     companions = out / "companions.tar.xz"
     with tarfile.open(companions, "w:xz") as tar:
         for path in (data.folder / name for name in COMPANIONS):
@@ -50,7 +53,7 @@ def pack(data: Data, out: Path, *, part_mb: int = 60) -> list[Path]:
                 tar.add(path, path.name)
     files = [companions]
     size = 0
-    for start in range(0, len(data.ids), BLOCK):
+    for start in range(0, total, BLOCK):
         block = _compress(data.ids[start : start + BLOCK], data.starts[start : start + BLOCK])
         if len(block) > part_mb * MB:
             raise InputError(f"{data.folder}: expected --part-mb of at least {len(block) // MB + 1}, found {part_mb}.")
@@ -64,25 +67,34 @@ def pack(data: Data, out: Path, *, part_mb: int = 60) -> list[Path]:
     return files
 
 
-def unpack(parts: Path, out: Path) -> str:
+def unpack(parts: Path, out: Path, *, workers: int = 1) -> str:
     """Put the data together again from the parts that are there; returns what was found, in a line.
+
+    Data made from the same parts are left as they are. `workers` processes find the lexicon's words again.
 
     Raises:
         InputError: there are no parts, or one is damaged.
     """
-    blocks = sorted(block for path in sorted(parts.glob("part-*.bin")) for block in _blocks(path))
-    if not blocks or not (parts / "companions.tar.xz").exists():
-        raise InputError(f"{parts}: expected part-*.bin and companions.tar.xz made by `pretrain.py pack`.")
-    out.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(parts / "companions.tar.xz") as tar:
-        tar.extractall(out, filter="data")
-    arrays = [_decompress(block) for _, block in blocks]
-    np.save(out / "ids.npy", np.concatenate([ids for ids, _ in arrays]))
-    np.save(out / "starts.npy", np.concatenate([starts for _, starts in arrays]))
+    companions, paths = parts / "companions.tar.xz", sorted(parts.glob("part-*.bin"))
+    if not paths or not companions.exists():
+        raise InputError(
+            f"{parts}: expected part-*.bin and companions.tar.xz made by `pretrain.py pack`, found {len(paths)} parts "
+            f"and {'the' if companions.exists() else 'no'} companions. Send what is missing."
+        )
+    record, found = out / "parts.json", json.dumps(_digests([companions, *paths]))
+    if record.exists() and record.read_text(encoding="utf-8") == found:
+        return f"{len(Data(out).ids)} tokens, unpacked before"
+    record.unlink(missing_ok=True)
+    blocks = sorted((block for path in paths for block in _read_part(path)), key=lambda block: block[0])
     data = Data(out)
+    data.remove_lexicon()
+    _extract(companions, out)
+    np.save(out / "ids.npy", np.concatenate([ids for _, ids, _ in blocks]))
+    np.save(out / "starts.npy", np.concatenate([starts for *_, starts in blocks]))
     if data.lexicon_path.exists():
-        write_words(data)
-    return f"{len(data.ids)} tokens in {len(blocks)} blocks"
+        write_words(data, workers=workers)
+    record.write_text(found, encoding="utf-8")
+    return f"{len(data.ids)} tokens in {len(paths)} parts"
 
 
 def shard(folder: Path, to: Path, *, mib: int = 16) -> list[Path]:
@@ -126,9 +138,32 @@ def _compress(ids: Ids, starts: Flags) -> bytes:
     return len(ids).to_bytes(4, "big") + lzma.compress(raw, lzma.FORMAT_XZ, filters=FILTERS)
 
 
+def _digests(paths: list[Path]) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def _extract(archive: Path, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with tarfile.open(archive, "r:xz") as tar:
+            tar.extractall(out, filter="data")
+    except (lzma.LZMAError, tarfile.TarError, EOFError) as error:
+        raise InputError(f"{archive}: expected a file of `pretrain.py pack`; {error}. Copy it again.") from error
+
+
+def _read_part(path: Path) -> list[tuple[int, Ids, Flags]]:
+    """Where each block of a part begins in the corpus, its ids and its word starts."""
+    try:
+        return [(start, *_decompress(block)) for start, block in _blocks(path)]
+    except (lzma.LZMAError, ValueError) as error:
+        raise InputError(f"{path}: expected a part of `pretrain.py pack`; {error}. Copy the part again.") from error
+
+
 def _decompress(block: bytes) -> tuple[Ids, Flags]:
     count = int.from_bytes(block[:4], "big")
     raw = lzma.decompress(block[4:])
+    if len(raw) != 2 * count + (count + 7) // 8:
+        raise ValueError(f"{count} tokens in {len(raw)} bytes")
     ids = np.frombuffer(raw, "<u2", count).astype(np.uint16)
     starts = np.unpackbits(np.frombuffer(raw, np.uint8, offset=2 * count), count=count).astype(np.bool_)
     return ids, starts

@@ -11,7 +11,7 @@ Example:
 from __future__ import annotations
 
 from stance.annotation.agreement import Agreement, agreement
-from stance.annotation.doccano import read_doccano, write_doccano
+from stance.annotation.doccano import overlapping, read_doccano, write_doccano
 from stance.annotation.label_studio import Imported, interface, read_label_studio, write_label_studio
 from stance.annotation.labels import is_of_a_model, read_labels
 from stance.annotation.review import Choice, choose, expected_errors
@@ -29,6 +29,7 @@ __all__ = [
     "interface",
     "is_of_a_model",
     "labelled_of",
+    "overlapping",
     "read_doccano",
     "read_label_studio",
     "read_labels",

@@ -1,9 +1,10 @@
-"""doccano: JSONL of its project type "Intent Detection and Slot Filling", with spans and categories, out and in.
+"""doccano: JSONL of its project types for text, with spans and categories, out and in.
 
 Spans are devices, categories the stances. doccano counts places in UTF-16 units, as browsers do, unless the project
-counts grapheme clusters, which must be off; and it drops spans that overlap unless the project allows them. Columns
-that are no labels of the project come back as they went, so labels are written under one name only: else those that
-an annotator deleted would come back.
+counts grapheme clusters, which must be off. Only a project "Sequence Labeling" can hold spans that overlap; "Intent
+Detection and Slot Filling", which has categories too, drops every span that begins within another one. Columns that
+are no labels of the project come back as they went, so labels are written under one name only: else those that an
+annotator deleted would come back.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from stance.schema import LabelSchema
 
-__all__ = ["Offsets", "read_doccano", "write_doccano"]
+__all__ = ["Offsets", "overlapping", "read_doccano", "write_doccano"]
 
 Offsets = Literal["utf-16", "code-points"]
 
@@ -45,6 +46,19 @@ def write_doccano(tasks: Iterable[Task], path: Path, schema: LabelSchema, offset
     return len(lines)
 
 
+def overlapping(tasks: Iterable[Task]) -> int:
+    """The number of spans that doccano drops where a project does not allow that spans overlap."""
+    number = 0
+    for task in tasks:
+        end = 0  # of the last span kept
+        for span in sorted(task.spans, key=lambda span: span.start):
+            if span.start < end:
+                number += 1
+            else:
+                end = span.end
+    return number
+
+
 def _record(task: Task, names: Names, offsets: Offsets) -> dict[str, Any]:
     places = Utf16(task.text)
     spans = [
@@ -58,7 +72,7 @@ def _record(task: Task, names: Names, offsets: Offsets) -> dict[str, Any]:
         "article": task.article,
         "title": task.title,
         "index": task.index,
-        "targets": json.dumps(task.targets, ensure_ascii=False),  # doccano keeps further columns that are plain text
+        "targets": json.dumps(task.targets, ensure_ascii=False),  # a text is sure to come back as it went
         "before": task.before,
         "after": task.after,
         "model": task.model,
@@ -122,7 +136,7 @@ def _task(record: Mapping[str, Any], names: Names, offsets: Offsets) -> Task:
         before=record["before"],
         after=record["after"],
         spans=tuple(sorted(spans)),
-        stances=names.stances(record.get("cats") or (), targets),
+        stances=names.stances(_categories(record), targets),
         model=record.get("model") or "",
     )
 
@@ -135,3 +149,9 @@ def _entities(record: Mapping[str, Any]) -> Iterator[tuple[int, int, str]]:
         else:
             start, end, name = item
             yield start, end, name
+
+
+def _categories(record: Mapping[str, Any]) -> list[str]:
+    """The categories; a project "Text Classification" exports them as `label`."""
+    chosen = [item for item in record.get("label") or () if isinstance(item, str)]
+    return chosen or record.get("cats") or []

@@ -58,9 +58,9 @@ def interface(schema: LabelSchema) -> str:
   <Labels name="{_DEVICES}" toName="{_TEXT}" showInline="true">
 {labels}
   </Labels>
-  <Text name="before" value="$before"/>
+  <View style="opacity: 0.6"><Text name="before" value="$before"/></View>
   <Text name="{_TEXT}" value="$text" granularity="symbol"/>
-  <Text name="after" value="$after"/>
+  <View style="opacity: 0.6"><Text name="after" value="$after"/></View>
   <Header value="作者的立场（未谈及的对象不选）"/>
   <Choices name="{_STANCES}" toName="{_TEXT}" choice="multiple" value="$choices"/>
 </View>

@@ -203,6 +203,11 @@ def _write(  # noqa: PLR0913, PLR0917 - what the commands share
     else:
         annotation.write_label_studio(tasks, output, scheme)
     say(f"{output}: {len(tasks)} paragraphs.")
+    if _tool(tool, output) is Tool.doccano and (nested := annotation.overlapping(tasks)):
+        say(
+            f"{nested} spans begin within another one: import into a project Sequence Labeling with Allow overlapping "
+            "spans on, or doccano drops them."
+        )
     if interface:
         interface.write_text(annotation.interface(scheme), encoding="utf-8")
         say(f"{interface}: paste it into the project under Settings, Labeling Interface, Code.")

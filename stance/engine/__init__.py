@@ -6,6 +6,7 @@ The engine knows windows and tensors. It does not know what a label is called, a
     packing     windows → rows of bounded length → batches under a token budget
     pool        passages that are packed together, and the way back to their order
     attention   attention as two matrix products, for CPUs
+    precision   a copy of the network in bfloat16, packed for CPUs
     run         prepare, run and finish, each in a thread of its own; out-of-memory back-off
 """
 

@@ -47,12 +47,15 @@ def _attend(  # noqa: PLR0913, PLR0917 - transformers calls it so
     dropout: float = 0.0,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """Queries, keys, values (B, H, T, C) and a boolean mask (B, 1, T, T) → (B, T, H, C)."""
-    if attention_mask is None or attention_mask.dtype != torch.bool:
+    """Queries, keys, values (B, H, T, C) and what to add to scores (B, 1, T, T) → (B, T, H, C)."""
+    if attention_mask is None or not attention_mask.is_floating_point():
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    scores = torch.matmul(query * scale, key.transpose(-1, -2)).masked_fill_(~attention_mask, -torch.inf)
+    rows, heads, tokens, width = query.shape
+    query, key, value = (x.reshape(rows * heads, tokens, width) for x in (query, key, value))
+    added = attention_mask.expand(rows, heads, tokens, tokens)
+    scores = added.to(query.dtype, copy=True, memory_format=torch.contiguous_format).flatten(0, 1)
+    scores.baddbmm_(query, key.transpose(1, 2), alpha=width**-0.5 if scaling is None else scaling)
     weights = functional.dropout(scores.softmax(-1), dropout, training=module.training)
-    return torch.matmul(weights, value).transpose(1, 2).contiguous(), None
+    return torch.bmm(weights, value).view(rows, heads, tokens, width).transpose(1, 2).contiguous(), None

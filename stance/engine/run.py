@@ -22,6 +22,7 @@ import torch
 from stance.engine.attention import use_matmul_attention
 from stance.engine.hardware import EngineConfig, choose_hardware, keep_memory
 from stance.engine.pool import POOL_BUDGETS, pools
+from stance.engine.precision import as_it_runs
 from stance.errors import HardwareError
 from stance.model.decoding import Decisions, decode
 
@@ -76,6 +77,7 @@ class Engine:
     Attributes:
         model: the model.
         hardware: what it runs on, and why.
+        networks: the network as it runs, one for each piece of hardware.
         budget: tokens in a batch; halved for good whenever the hardware runs out of memory.
     """
 
@@ -85,13 +87,13 @@ class Engine:
         self.budget = self.hardware.budget
         self._halving = threading.Lock()
         self._encoder = model.encoder
-        network = model.network.eval()
+        network = as_it_runs(model.network.eval(), self.hardware)
         if not self.hardware.is_gpu:
             keep_memory()
             use_matmul_attention(network)
         first, *others = self.hardware.devices
         copies = [copy.deepcopy(network).to(device) for device in others]
-        self._networks: list[nn.Module] = [network.to(first), *copies]
+        self.networks: list[nn.Module] = [network.to(first), *copies]
 
     def read(self, passages: Iterable[Passage]) -> Iterator[list[ParagraphReading]]:
         """Readings of every paragraph of every passage, passages in their order, lazily and in bounded memory.
@@ -100,7 +102,7 @@ class Engine:
         """
         running: deque[tuple[_Job, Future[list[_Found]]]] = deque()
         with ExitStack() as stack:
-            threads = [ThreadPoolExecutor(1, thread_name_prefix="stance-run") for _ in self._networks]
+            threads = [ThreadPoolExecutor(1, thread_name_prefix="stance-run") for _ in self.networks]
             for thread in threads:
                 stack.callback(thread.shutdown, cancel_futures=True)
             jobs = stack.enter_context(closing(_ahead(self._jobs(passages), QUEUED)))
@@ -114,7 +116,7 @@ class Engine:
 
     def _jobs(self, passages: Iterable[Passage]) -> Iterator[_Job]:
         """Prepare."""
-        tokens = POOL_BUDGETS * len(self._networks) * self.hardware.budget
+        tokens = POOL_BUDGETS * len(self.networks) * self.hardware.budget
         for pool in pools(passages, self._encoder, tokens):
             batches = pool.pack(self.budget)
             for number, places in enumerate(batches, 1):
@@ -152,7 +154,7 @@ class Engine:
         bf16 = self.hardware.dtype is torch.bfloat16
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
             there = batch.to(device, non_blocking=True)
-            decisions = Decisions.of(self._networks[replica](there), there, self.model.calibration)
+            decisions = Decisions.of(self.networks[replica](there), there, self.model.calibration)
             # copied behind the computation in its stream: `.cpu()` would wait for batches queued meanwhile
             found = [getattr(decisions, f.name).to("cpu", non_blocking=True) for f in fields(decisions)]
         arrived = None

@@ -28,12 +28,18 @@ _NO_LIMIT = 1 << 62
 
 
 def check_output_name(path: Path) -> None:
-    """Raises InputError where the name is of no kind that can be written."""
+    """Raises InputError where the name is of no kind that can be written, or in no folder."""
+    _check_kind(path, "output")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent} to write it to. Make it first, or mend the name.")
+
+
+def _check_kind(path: Path, role: str) -> None:
     bare, compression = split_compression(path.name)
     suffix = Path(bare).suffix.lower()
     if suffix != ".jsonl" and (suffix != ".parquet" or compression):
         raise InputError(
-            f"{path}: unknown kind of output '{path.suffix}'. Expected .jsonl, .jsonl.gz, .jsonl.zst or .parquet."
+            f"{path}: unknown kind of {role} '{path.suffix}'. Expected .jsonl, .jsonl.gz, .jsonl.zst or .parquet."
         )
 
 
@@ -49,7 +55,7 @@ def write(analyses: Iterable[ArticleAnalysis], path: str | Path) -> int:
         The number of articles.
 
     Raises:
-        InputError: the name is of another kind.
+        InputError: the name is of another kind, or in no folder.
         OSError: the disk is full or may not be written.
     """
     path = Path(path)
@@ -116,7 +122,7 @@ def read_analyses(path: str | Path) -> Iterator[ArticleAnalysis]:
         InputError: the file is missing, or another kind of file, or damaged.
     """
     path = Path(path)
-    check_output_name(path)
+    _check_kind(path, "labels")
     if not path.is_file():
         raise InputError(f"{path}: no such file. Make it with `stance label`.")
     records = _table_records(path) if path.suffix.lower() == ".parquet" else _line_records(path)

@@ -15,12 +15,17 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["INSIDE_WORD", "KINDS", "OUTSIDE", "borders", "part_of"]
+__all__ = ["INSIDE_WORD", "KINDS", "OUTSIDE", "borders", "code_points", "part_of"]
 
 _MARKS = ("，、；：,;:", "。！!…", "？?", "“‘「『《（(【[", "”’」』》）)】]", "\"'", "—－-～~·/")
 _NONE, _LETTER, _FIRST_MARK = 0, 1, 2
+_EDGE = np.array([_NONE], np.int32)
 _CLASSES = _FIRST_MARK + len(_MARKS)
-_CLASS = {ord(mark): _FIRST_MARK + i for i, marks in enumerate(_MARKS) for mark in marks}
+_LAST = 0xFFFF
+_CLASS = np.full(_LAST + 1, _LETTER, np.int32)
+"""Class of each character; the last stands for all that follow it."""
+for _number, _marks in enumerate(_MARKS, _FIRST_MARK):
+    _CLASS[[ord(_mark) for _mark in _marks]] = _number
 
 INSIDE_WORD = 0
 """Kind of a place inside a word."""
@@ -30,6 +35,11 @@ OUTSIDE = 1
 
 KINDS = 1 + _CLASSES**2
 """Number of kinds: inside a word, and every pair of classes of the characters before and behind."""
+
+
+def code_points(text: str) -> NDArray[np.uint32]:
+    """The characters of a text as numbers."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def borders(
@@ -43,12 +53,11 @@ def borders(
         ends: one behind the last character of each token. Shape (T,).
         continued: does a token belong to the same word as the one before? Shape (T,).
     """
-    classes = np.array([_CLASS.get(ord(character), _LETTER) for character in text], np.int32)
-    before = np.append(np.int32(_NONE), classes[ends - 1])
-    behind = np.append(classes[starts], np.int32(_NONE))
+    classes = _CLASS[np.minimum(code_points(text), _LAST)]
+    before = np.concatenate([_EDGE, classes[ends - 1]])
+    behind = np.concatenate([classes[starts], _EDGE])
     kinds = _kind(before, behind)
-    adjoining = np.append(False, starts[1:] <= ends[:-1])[: len(starts)]
-    kinds[:-1][continued & adjoining] = INSIDE_WORD
+    kinds[1:-1][continued[1:] & (starts[1:] <= ends[:-1])] = INSIDE_WORD
     return kinds
 
 
@@ -57,7 +66,7 @@ def part_of(kinds: NDArray[np.int32], start: int, stop: int) -> NDArray[np.int32
     part: NDArray[np.int32] = kinds[start : stop + 1].copy()
     last = part[-1:]
     before = np.where(last == INSIDE_WORD, np.int32(_LETTER), (last - 1) // _CLASSES)
-    part[-1:] = _kind(before, np.array([_NONE], np.int32))
+    part[-1:] = _kind(before, _EDGE)
     return part
 
 

@@ -65,7 +65,7 @@ def log_partition(steps: Tensor, places: Tensor, text: Tensor) -> Tensor:
     """
     rows, slots = (x.flatten() for x in torch.meshgrid(*map(torch.arange, places.shape), indexing="ij"))
     own = paragraph_steps(steps, places, text, rows.to(steps.device), slots.to(steps.device))
-    totals: Tensor = _product(own, torch.logaddexp)[..., 0, 0]
+    totals: Tensor = _product(_by_state(own), torch.logaddexp)[0, 0]
     return totals.view(*places.shape, -1)
 
 
@@ -103,19 +103,26 @@ def path_score(steps: Tensor, inside: Tensor, places: Tensor, text: Tensor) -> T
 
 def marginals(steps: Tensor) -> Tensor:
     """Probability that each token is inside. (N, T, D, 2, 2) → (N, T, D)."""
-    forward, backward = _both_ways(steps, torch.logaddexp)
-    scores = forward + backward
-    return (scores[..., 1] - scores.logsumexp(-1)).exp()
+    forward, backward = _both_ways(_by_state(steps), torch.logaddexp)
+    outside, inside = (forward + backward).unbind()
+    return (inside - torch.logaddexp(outside, inside)).exp().transpose(0, 1)
 
 
 def best_paths(steps: Tensor) -> Tensor:
     """The best path that is inside somewhere (Viterbi). (N, T, D, 2, 2) → boolean (N, T, D)."""
-    through = torch.stack(_both_ways(steps, torch.maximum)).sum(0)[..., 1]  # best score of a path inside at each token
-    anchor = nn.functional.one_hot(through.argmax(1), steps.shape[1]).movedim(-1, 1).bool()
-    bound = steps.clone()
-    bound[..., 0].masked_fill_(anchor[..., None], 2 * IMPOSSIBLE)
-    scores = torch.stack(_both_ways(bound, torch.maximum)).sum(0)
-    return scores[..., 1] > scores[..., 0]
+    states = _by_state(steps)
+    forward, backward = _both_ways(states, torch.maximum)
+    through = forward[1] + backward[1]  # best score of a path that is inside at each token
+    anchor = nn.functional.one_hot(through.argmax(0), len(through)).movedim(-1, 0).bool()
+    states[:, 0].masked_fill_(anchor, 2 * IMPOSSIBLE)
+    forward, backward = _both_ways(states, torch.maximum)
+    outside, inside = (forward + backward).unbind()
+    return (inside > outside).transpose(0, 1)
+
+
+def _by_state(steps: Tensor) -> Tensor:
+    """A copy in the order of axes that sums run over fastest: long runs for each pair of states. → (2, 2, T, N, D)."""
+    return steps.permute(3, 4, 1, 0, 2).clone(memory_format=torch.contiguous_format)
 
 
 def _stops(places: Tensor, text: Tensor) -> Tensor:
@@ -125,30 +132,30 @@ def _stops(places: Tensor, text: Tensor) -> Tensor:
 
 
 def _both_ways(steps: Tensor, add: Callable[[Tensor, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """Summed scores of the paths up to, and from, each state of each token. Each (N, T, D, 2)."""
-    forward = _prefixes(steps, add)[..., 0, :]
-    later = torch.cat([steps[:, 1:], torch.zeros_like(steps[:, :1])], 1)
-    products = _prefixes(later.flip(1).transpose(-1, -2), add).flip(1).transpose(-1, -2)
-    return forward, add(products[..., 0], products[..., 1])
+    """Summed scores of the paths up to, and from, each state of each token. (2, 2, T, …) → each (2, T, …)."""
+    forward = _prefixes(steps, add)[0]
+    later = torch.cat([steps[:, :, 1:], torch.zeros_like(steps[:, :, :1])], 2)
+    products = _prefixes(later.flip(2).transpose(0, 1), add).flip(2).transpose(0, 1)
+    return forward, add(products[:, 0], products[:, 1])
 
 
 def _product(steps: Tensor, add: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Product of the matrices of all tokens, pair by pair, in the semiring of `add` and +. (N, T, …) → (N, …)."""
-    while (tokens := steps.shape[1]) > 1:
-        both = _multiply(steps[:, 0 : tokens - 1 : 2], steps[:, 1::2], add)
-        steps = torch.cat([both, steps[:, tokens - 1 :]], 1) if tokens % 2 else both
-    return steps[:, 0]
+    """Product of the matrices of all tokens, pair by pair, in the semiring of `add` and +. (2, 2, T, …) → (2, 2, …)."""
+    while (tokens := steps.shape[2]) > 1:
+        both = _multiply(steps[:, :, 0 : tokens - 1 : 2], steps[:, :, 1::2], add)
+        steps = torch.cat([both, steps[:, :, tokens - 1 :]], 2) if tokens % 2 else both
+    return steps[:, :, 0]
 
 
 def _multiply(left: Tensor, right: Tensor, add: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    return add(left[..., :, 0, None] + right[..., None, 0, :], left[..., :, 1, None] + right[..., None, 1, :])
+    return add(left[:, None, 0] + right[None, 0], left[:, None, 1] + right[None, 1])
 
 
 def _prefixes(steps: Tensor, add: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Products of the matrices of tokens 0 … t, for each t, in the semiring of `add` and +."""
+    """Products of the matrices of tokens 0 … t, for each t, in the semiring of `add` and +. (2, 2, T, …)."""
     shift = 1
-    while shift < steps.shape[1]:
-        both = _multiply(steps[:, :-shift], steps[:, shift:], add)
-        steps = torch.cat([steps[:, :shift], both], 1)
+    while shift < steps.shape[2]:
+        both = _multiply(steps[:, :, :-shift], steps[:, :, shift:], add)
+        steps = torch.cat([steps[:, :, :shift], both], 2)
         shift *= 2
     return steps

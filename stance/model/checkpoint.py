@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,19 +84,75 @@ def build(
 def from_encoder(
     folder: str | Path, schema: LabelSchema, *, name: str = "stance", cues: Path | None = None, **config: int
 ) -> Model:
-    """An untrained model round a pretrained encoder.
+    """A model to be trained, round a pretrained encoder.
 
     Args:
         folder: a folder or hub id that `transformers` loads (BERT, RoBERTa, ELECTRA …). Where it holds `lexicon.json`
-            and `lexicon.safetensors`, as folders made by `scripts/pretrain.py` may, the lexicon is taken over.
+            and `lexicon.safetensors`, as folders made by `scripts/pretrain.py` may, the lexicon is taken over. Or a
+            model folder, to be trained further: all of it is kept, but heads of labels that `schema` has otherwise.
         schema: the labels to learn.
         name: name of the model in results.
-        cues: list of set expressions for the model to read, see `stance.text.cues`.
+        cues: list of set expressions for the model to read, see `stance.text.cues`; None for those of a model folder.
         config: further fields of ModelConfig, such as `window_tokens`.
 
     Raises:
-        ModelError: the folder is not an encoder with weights in safetensors and a fast tokenizer.
+        ModelError: the folder is not an encoder with weights in safetensors and a fast tokenizer, nor a model folder.
     """
+    begin = _trained if (Path(folder) / "stance.json").is_file() else _pretrained
+    start = begin(folder, config, cues=cues is not None)
+    _check_fit(folder, start.encoder, start.tokenizer, start.config)
+    network = build(start.encoder.config, start.config, schema, start.encoder)
+    begins_anew = _of_other_labels(start.schema, schema) if start.schema else ()
+    weights = {name: value for name, value in start.weights.items() if not name.startswith(begins_anew)}
+    network.load_state_dict(weights, strict=False)
+    finder = CueFinder.load(cues, schema.device_ids) if cues else None
+    if finder is None and start.cues is not None:
+        finder = CueFinder(schema.device_ids, start.cues.expressions)
+    return Model(
+        name=name,
+        config=start.config,
+        schema=schema,
+        calibration=Calibration.identity(len(schema.devices)),
+        network=network,
+        tokenizer=start.tokenizer,
+        lexicon=start.lexicon,
+        cues=finder,
+    )
+
+
+def _of_other_labels(old: LabelSchema, new: LabelSchema) -> tuple[str, ...]:
+    """How the names of weights begin that mean something else, or nothing, in the new schema."""
+    devices = ("spans.", "devices.", "cues.") if old.device_ids != new.device_ids else ()
+    return (*devices, "stances.") if old.stance_ids != new.stance_ids else devices
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What a model is begun with; `weights` are of a StanceNetwork, or a part of them, `schema` that of its heads."""
+
+    encoder: Any
+    config: ModelConfig
+    tokenizer: Tokenizer
+    lexicon: Tokenizer | None
+    weights: dict[str, Tensor]
+    schema: LabelSchema | None = None
+    cues: CueFinder | None = None
+
+
+def _trained(folder: str | Path, config: dict[str, int], *, cues: bool) -> _Start:
+    model = load(Path(folder))
+    return _Start(
+        encoder=model.network.encoder,
+        config=replace(model.config, cues=cues or model.config.cues, **config),
+        tokenizer=model.tokenizer,
+        lexicon=model.lexicon,
+        weights=model.network.state_dict(),
+        schema=model.schema,
+        cues=model.cues,
+    )
+
+
+def _pretrained(folder: str | Path, config: dict[str, int], *, cues: bool) -> _Start:
     with _reading(
         f"{folder}: expected a folder or hub id of a pretrained encoder with weights in safetensors",
         "A pickle (pytorch_model.bin) is never read: where you trust it, make safetensors of it by transformers' "
@@ -117,23 +173,11 @@ def from_encoder(
         position_offset=_position_offset(encoder.config),
         lexicon_size=len(vectors["vectors.weight"]) - 1 if vectors else 0,
         lexicon_width=vectors["vectors.weight"].shape[1] if vectors else 0,
-        cues=cues is not None,
+        cues=cues,
         **config,
     )
-    _check_fit(folder, encoder, tokenizer, model_config)
-    network = build(encoder.config, model_config, schema, encoder)
-    if network.lexicon is not None:
-        network.lexicon.load_state_dict(vectors)
-    return Model(
-        name=name,
-        config=model_config,
-        schema=schema,
-        calibration=Calibration.identity(len(schema.devices)),
-        network=network,
-        tokenizer=tokenizer,
-        lexicon=lexicon,
-        cues=CueFinder.load(cues, schema.device_ids) if cues else None,
-    )
+    weights = {f"lexicon.{name}": value for name, value in vectors.items()}
+    return _Start(encoder, model_config, tokenizer, lexicon, weights)
 
 
 @contextmanager
@@ -184,7 +228,8 @@ def _read_lexicon(folder: Path) -> tuple[Tokenizer | None, dict[str, Tensor]]:
     if not (folder / "lexicon.json").is_file():
         return None, {}
     with _reading(f"{folder}: expected a lexicon in lexicon.json and lexicon.safetensors", "Copy the folder again."):
-        vectors = {k: v.float() for k, v in load_file(folder / "lexicon.safetensors").items()}
+        found = load_file(folder / "lexicon.safetensors")
+        vectors = {name: found[name].float() for name in ("vectors.weight", "projection.weight")}
         return Tokenizer.from_file(str(folder / "lexicon.json")), vectors
 
 

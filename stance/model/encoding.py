@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stance.model.borders import OUTSIDE, borders, part_of
+from stance.model.borders import OUTSIDE, borders, code_points, part_of
 from stance.text.targets import mentions, partial_mentions
 
 if TYPE_CHECKING:
@@ -41,6 +41,12 @@ PAD, TITLE, BODY, BLOCK = range(4)
 
 PARTIAL, EXACT = 1, 2
 """How a token belongs to a mention of a target: to a part of its name, or to its name or an alias."""
+
+_NO_WORD, _NO_CUE = np.zeros(1, np.int32), np.zeros(1, np.int64)
+"""Of a special token."""
+
+_CHINESE = 0x2E80
+"""The first character of Chinese writing: each is a word to the tokenizer, as far as we know."""
 
 _SENTENCE_END = re.compile(r"(?<=[。！？!?；;…])[”’」』）)]*")
 
@@ -146,7 +152,9 @@ class Encoder:
         title = _part(self._tokens([passage.title])[0], 0, self.config.title_tokens)
         named = _named(title, passage.title, passage.targets)
         ids = _ids([self.config.cls_id, *title.ids, self.config.sep_id])
-        return _outside(ids, np.pad(title.words, 1), np.pad(title.cues, 1)), np.pad(named, ((0, 0), (1, 0)))
+        words = np.concatenate([_NO_WORD, title.words, _NO_WORD])
+        cues = np.concatenate([_NO_CUE, title.cues, _NO_CUE])
+        return _outside(ids, words, cues), np.pad(named, ((0, 0), (1, 0)))
 
     def _tokens(self, texts: Sequence[str]) -> list[Piece]:
         encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
@@ -164,10 +172,10 @@ class Encoder:
             begins[start] = True
             if 0 < word <= self.config.lexicon_size:
                 spelled[start:end] = word
-        same = np.diff([-1 if w is None else w for w in encoding.word_ids], prepend=-1) == 0
-        chinese = np.array([text[start] >= "\u2e80" for start in starts], np.bool_)  # a word each, as far as we know
-        shared = np.append(False, starts[1:] < ends[:-1])[: len(starts)]  # several tokens of one character
-        continued = shared | (same & ~chinese) | (~begins[starts] if words else False)
+        continued = ~begins[starts] if words else np.zeros(len(starts), np.bool_)
+        own = np.array([-1 if word is None else word for word in encoding.word_ids])
+        same = (own[1:] == own[:-1]) & (code_points(text)[starts[1:]] < _CHINESE)
+        continued[1:] |= same | (starts[1:] < ends[:-1])  # or several tokens of one character
         cues = self.cues.bits(text) if self.cues else np.zeros(len(text), np.int64)
         return Piece(
             index,
@@ -185,7 +193,8 @@ class Encoder:
         for target in self._tokens(targets) if targets else []:
             kept = _part(target, 0, self.config.target_tokens - 1)
             ids = _ids([self.config.cls_id, *kept.ids])
-            blocks.append(_outside(ids, np.pad(kept.words, (1, 0)), np.pad(kept.cues, (1, 0))))
+            words, cues = np.concatenate([_NO_WORD, kept.words]), np.concatenate([_NO_CUE, kept.cues])
+            blocks.append(_outside(ids, words, cues))
         return blocks
 
     def _assemble(self, head: Piece, pieces: tuple[Piece, ...], blocks: list[Piece], named: list[Named]) -> Window:
@@ -221,9 +230,9 @@ class Encoder:
         """The piece with [SEP] behind it."""
         return Piece(
             piece.paragraph,
-            np.append(piece.ids, np.int32(self.config.sep_id)),
-            np.append(piece.words, np.int32(0)),
-            np.append(piece.cues, np.int64(0)),
+            np.concatenate([piece.ids, _ids([self.config.sep_id])]),
+            np.concatenate([piece.words, _NO_WORD]),
+            np.concatenate([piece.cues, _NO_CUE]),
             piece.starts,
             piece.ends,
             piece.borders,
@@ -289,9 +298,6 @@ def _named(piece: Piece, text: str, targets: Sequence[str]) -> Named:
     named = np.zeros((len(targets), len(piece.ids)), np.int8)
     for row, target in zip(named, targets, strict=True):
         for kind, spans in ((PARTIAL, partial_mentions(text, target)), (EXACT, mentions(text, target))):
-            places = _ids(spans).reshape(-1, 2)
-            firsts = np.searchsorted(piece.ends, places[:, 0], "right")
-            stops = np.searchsorted(piece.starts, places[:, 1])
-            for first, stop in zip(firsts, stops, strict=True):
-                row[first:stop] = kind
+            for start, end in spans:
+                row[piece.ends.searchsorted(start, "right") : piece.starts.searchsorted(end)] = kind
     return named

@@ -104,9 +104,10 @@ class StanceNetwork(nn.Module):
             embedded = embedded + self.lexicon(batch.words)
         if self.cues is not None:
             embedded = embedded + self.cues(batch.cues)
+        dtype = embeddings.weight.dtype
         output = self.encoder(
-            inputs_embeds=embedded,
-            attention_mask=attention_mask(batch)[:, None],
+            inputs_embeds=embedded.to(dtype),
+            attention_mask=attention_bias(batch, dtype),
             position_ids=batch.positions + self.position_offset,
         )
         states: Tensor = output.last_hidden_state
@@ -123,6 +124,15 @@ def attention_mask(batch: Batch) -> Tensor:
     own_slot = batch.slots[:, :, None] == batch.slots[:, None]
     from_text = batch.blocks[:, :, None] == 0
     return own_block | (text[:, None] & (from_text | own_slot))
+
+
+def attention_bias(batch: Batch, dtype: torch.dtype) -> Tensor:
+    """What is added to the scores of attention: nothing where a token may see another, else -∞. Shape (B, 1, T, T).
+
+    To add is faster than to fill, and the same for all layers.
+    """
+    seen = attention_mask(batch)[:, None]
+    return torch.full(seen.shape, -torch.inf, dtype=dtype, device=seen.device).masked_fill_(seen, 0)
 
 
 class Lexicon(nn.Module):

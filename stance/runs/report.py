@@ -37,6 +37,7 @@ class RunReport:
         rejected_file: the rows set aside, with reasons.
         articles, paragraphs: how many were labelled.
         rejected: how many rows were set aside.
+        first_rejected: place of the first of them, and the reason; empty where there is none.
         duplicate_ids: how many articles had an id met before and got a number (`a#2`).
         near_duplicates: how many articles are near-duplicates of an earlier one; None where none were looked for.
         passed_over: files in input folders that are of no known kind.
@@ -57,6 +58,7 @@ class RunReport:
     parts: int
     resumed_parts: int
     already_done: bool = False
+    first_rejected: str = ""
 
     def lines(self) -> list[str]:
         """The report for people, one sentence a line; what asks for attention comes last."""
@@ -78,6 +80,8 @@ class RunReport:
             lines.append(f"{_counted(self.duplicate_ids, 'article')} with an id met before, now numbered (a#2).")
         if self.rejected:
             lines.append(f"{_counted(self.rejected, 'row')} set aside, with reasons, in {self.rejected_file}.")
+        if self.first_rejected:
+            lines.append(f"The first: {self.first_rejected}")
         return lines
 
 

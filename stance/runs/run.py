@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 from dataclasses import asdict
 from datetime import datetime, timezone
 from functools import partial
@@ -14,6 +15,7 @@ from stance.duplicates import THRESHOLD
 from stance.errors import RunError
 from stance.formats.atomic import atomic_file
 from stance.formats.read import ArticleReader
+from stance.formats.rows import Rejected
 from stance.formats.table import Shape
 from stance.formats.write import assemble, check_output_name
 from stance.runs.copies import FIELD, Copies
@@ -232,8 +234,15 @@ class _Run:
             near_duplicates=(record["near_duplicates"] or {}).get("articles"),
             resumed_parts=resumed_parts,
             already_done=already_done,
+            first_rejected=_first_rejected(self.paths.rejected),
             **{name: record[name] for name in counts},
         )
+
+
+def _first_rejected(path: Path) -> str:
+    with path.open("rb") as file:
+        line = file.readline()
+    return Rejected(**json.loads(line)).message if line else ""
 
 
 def _refuse_own_files(inputs: Sequence[str | Path], reader: ArticleReader, paths: RunPaths) -> None:

@@ -12,13 +12,13 @@ import math
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor, nn
-from transformers import EarlyStoppingCallback, TrainingArguments, get_linear_schedule_with_warmup, set_seed
+from transformers import EarlyStoppingCallback, get_linear_schedule_with_warmup, set_seed
 
 from stance.analyzer import Analyzer
 from stance.engine.attention import use_matmul_attention
@@ -32,7 +32,7 @@ from stance.training.evaluate import evaluate_articles
 from stance.training.examples import LabelledArticle, read_labelled
 from stance.training.features import EncodingLoss, LabelledWindow, labelled_windows
 from stance.training.quality import write_quality_report
-from stance.training.trainer import Collator, Log, MultitaskTrainer
+from stance.training.trainer import Collator, Log, MultitaskTrainer, OneHardware
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,16 +45,16 @@ __all__ = ["TrainConfig", "train"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """A training run; saved beside the model as `train.json`.
+    """A training run; saved beside the model as `train.json`, with digests of its files in place of their folders.
 
     Attributes:
-        encoder: folder or hub id of a pretrained encoder.
+        encoder: folder or hub id of a pretrained encoder, or a model folder to train further.
         data: labelled articles to learn from, all of them in every epoch.
         auxiliary: further labelled files, sampled.
         dev: labelled articles on which temperatures and thresholds are fitted; none of them is trained on.
             Without any, a share of `data` is held out for this.
         output: model folder to write.
-        cues: list of set expressions for the model to read; none where empty.
+        cues: list of set expressions for the model to read; where empty those of a model folder, or none.
         name: name of the model in results.
         held_out: share of the articles of `data` that is held out where no `dev` is given, 0 to 1.
         epochs: passes over `data`.
@@ -64,7 +64,7 @@ class TrainConfig:
         temperature: 1 samples auxiliary files by their size, 0 evenly.
         batch_windows: windows in a batch.
         window_tokens: longest window of text, tokens.
-        rate: peak learning rate of the encoder.
+        rate: peak learning rate of the encoder; 1e-3 for one as small as the shipped model's.
         head_rate: peak learning rate of heads and lexicon.
         border_rate: peak learning rate of the scores of span borders: few numbers, which must become large.
         patience: stop after so many epochs without a lower loss on the articles that are not trained on, and take the
@@ -88,14 +88,14 @@ class TrainConfig:
     auxiliary_share: float = 0.5
     swaps: float = 0.25
     temperature: float = 0.5
-    batch_windows: int = 16
+    batch_windows: int = 8
     window_tokens: int = 256
     rate: float = 2e-4
-    head_rate: float = 1e-3
+    head_rate: float = 2e-3
     border_rate: float = 3e-2
     patience: int = 0
     warmup: float = 0.1
-    weights: tuple[float, float, float] = (0.3, 1.0, 3.0)
+    weights: tuple[float, float, float] = (0.3, 1.0, 2.0)
     smoothing: float = 0.0
     dropout: float = 0.1
     seed: int = 1
@@ -118,7 +118,7 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
     Raises:
         InputError, SchemaError: data that cannot be read, or is too little.
         ModelError: an encoder that cannot be loaded.
-        RunError: the output folder holds a finished model, or checkpoints of a run with other settings.
+        RunError: the output folder holds a finished model, or checkpoints of a run with other settings or data.
     """
     set_seed(config.seed)
     torch.set_float32_matmul_precision("high")
@@ -131,16 +131,17 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
         cues=Path(config.cues) if config.cues else None,
         window_tokens=config.window_tokens,
     )
-    articles, dev = _articles(config, schema)
-    if not articles or not dev:
+    articles = _articles(config, schema)
+    if not articles.main or not articles.dev:
         raise InputError(
-            f"Training needs articles to learn from and others to calibrate on; found {len(articles)} and {len(dev)}. "
+            "Training needs articles to learn from and others to calibrate on; found "
+            f"{len(articles.main)} and {len(articles.dev)}. "
             "Name more data, or a file to calibrate on with --dev."
         )
-    _fit(model, config, articles, dev, last_checkpoint)
-    model.calibration = calibrate(model, dev)
+    _fit(model, config, articles, last_checkpoint)
+    model.calibration = calibrate(model, articles.dev)
     checkpoint.save(model, output)
-    _report(model, dev, output)
+    _report(model, articles.dev, output)
     write_card(output)
     shutil.rmtree(output / "checkpoints", ignore_errors=True)  # only a broken run goes on from them
     return model
@@ -161,36 +162,56 @@ def _claim(output: Path, config: TrainConfig, schema: LabelSchema) -> str | None
             "Choose another output, or remove the folder to train anew."
         )
     record = output / "train.json"
-    settings = json.dumps(asdict(config) | {"schema": schema.digest}, ensure_ascii=False, indent=1) + "\n"
+    settings = json.dumps(_settings(config, schema), ensure_ascii=False, indent=1) + "\n"
     found = sorted((output / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
     if found and not (record.is_file() and record.read_text(encoding="utf-8") == settings):
         raise RunError(
-            f"{output}: expected no checkpoints, or those of a run with the same settings; found {found[-1].name} of "
-            f"another run ({record.name}). Choose another output, or remove {found[-1].parent} to begin anew."
+            f"{output}: expected no checkpoints, or those of a run with the same settings and data; found "
+            f"{found[-1].name} of another run ({record.name}). Choose another output, or remove {found[-1].parent} "
+            "to begin anew."
         )
     output.mkdir(parents=True, exist_ok=True)
     record.write_text(settings, encoding="utf-8")
     return str(found[-1]) if found else None
 
 
-def _fit(
-    model: checkpoint.Model,
-    config: TrainConfig,
-    articles: Sequence[LabelledArticle],
-    dev: Sequence[LabelledArticle],
-    last_checkpoint: str | None,
-) -> None:
+def _settings(config: TrainConfig, schema: LabelSchema) -> dict[str, Any]:
+    """What a run is told apart by, wherever its files and its output lie."""
+    settings = asdict(config) | {"schema": schema.digest}
+    del settings["output"]
+    settings |= {name: _with_digest(settings[name]) for name in ("encoder", "cues")}
+    return settings | {name: [*map(_with_digest, settings[name])] for name in ("data", "dev", "auxiliary")}
+
+
+def _with_digest(path: str) -> str:
+    """`name@digest` of a file, or of the files of a folder; a hub id, or what is not there, as it is."""
+    place = Path(path)
+    if not path or not place.exists():
+        return path
+    digest = hashlib.sha256()
+    for file in sorted(place.iterdir()) if place.is_dir() else [place]:
+        if file.is_file():
+            digest.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())
+    return f"{place.absolute().name}@{digest.hexdigest()[:12]}"
+
+
+class _Articles(NamedTuple):
+    """Articles to train on, others to calibrate on, and auxiliary ones by their files."""
+
+    main: list[LabelledArticle]
+    dev: list[LabelledArticle]
+    auxiliary: list[list[LabelledArticle]]
+
+
+def _fit(model: checkpoint.Model, config: TrainConfig, articles: _Articles, last_checkpoint: str | None) -> None:
     loss = EncodingLoss()
-    main = labelled_windows(articles, model.encoder, model.schema, loss)
-    auxiliary = [
-        labelled_windows(read_labelled(Path(path), model.schema), model.encoder, model.schema, loss)
-        for path in config.auxiliary
-    ]
-    swapped, places = _swapped_windows(articles, model, config)
+    main = labelled_windows(articles.main, model.encoder, model.schema, loss)
+    auxiliary = [labelled_windows(group, model.encoder, model.schema, loss) for group in articles.auxiliary]
+    swapped, places = _swapped_windows(articles.main, model, config)
     windows = [*main, *(w for group in auxiliary for w in group), *swapped]
     twins = np.where(places < 0, -1, places + len(windows) - len(swapped))
     order = _order(config, len(main), [len(group) for group in auxiliary], [len(w.window) for w in windows], twins)
-    unseen = labelled_windows(dev, model.encoder, model.schema, EncodingLoss()) if config.patience else []
+    unseen = labelled_windows(articles.dev, model.encoder, model.schema, EncodingLoss()) if config.patience else []
     steps = math.ceil(len(order) / config.batch_windows)
     output = Path(config.output)
     _set_dropout(model.network.encoder, config.dropout)
@@ -213,14 +234,29 @@ def _fit(
     model.network.eval()
 
 
-def _articles(config: TrainConfig, schema: LabelSchema) -> tuple[list[LabelledArticle], list[LabelledArticle]]:
-    """Articles to train on, and articles to calibrate on; which is held out depends on its id alone."""
+def _articles(config: TrainConfig, schema: LabelSchema) -> _Articles:
+    """The articles that the configuration names; which is held out depends on its id alone."""
     main = [a for path in config.data for a in read_labelled(Path(path), schema)]
+    auxiliary = [read_labelled(Path(path), schema) for path in config.auxiliary]
     if config.dev:
-        return main, [a for path in config.dev for a in read_labelled(Path(path), schema)]
+        dev = [a for path in config.dev for a in read_labelled(Path(path), schema)]
+        _check_apart(dev, [*main, *(a for group in auxiliary for a in group)])
+        return _Articles(main, dev, auxiliary)
     drawn = [int(hashlib.sha256(a.id.encode()).hexdigest()[:8], 16) / 2**32 < config.held_out for a in main]
     kept, held_out = ([a for a, out in zip(main, drawn, strict=True) if out == side] for side in (False, True))
-    return kept, held_out
+    return _Articles(kept, held_out, auxiliary)
+
+
+def _check_apart(dev: Sequence[LabelledArticle], trained: Sequence[LabelledArticle]) -> None:
+    """Raises InputError where an article to calibrate on, known by its id or its text, is also trained on."""
+    known = {a.id for a in trained} | {a.paragraphs for a in trained}
+    both = [a.id for a in dev if a.id in known or a.paragraphs in known]
+    if both:
+        raise InputError(
+            f"--dev: expected articles that are not trained on; found {len(both)} of {len(dev)} in the training data "
+            f"too, by id or text ({', '.join(both[:3])}{' …' if len(both) > 3 else ''}). Take them out of one of the "
+            "two, give different articles different ids, or leave --dev out to have a share of --data held out."
+        )
 
 
 def _set_dropout(encoder: nn.Module, share: float) -> None:
@@ -285,13 +321,13 @@ def _by_length(epoch: Any, lengths: Sequence[int], size: int, rng: np.random.Gen
     return [int(i) for b in rng.permutation(len(batches)) for i in batches[b]]
 
 
-def _arguments(config: TrainConfig, output: Path, epoch_steps: int) -> TrainingArguments:
+def _arguments(config: TrainConfig, output: Path, epoch_steps: int) -> OneHardware:
     cuda = torch.cuda.is_available()
     watched: dict[str, Any] = {"save_steps": 200}
     if config.patience:
         watched = {"save_steps": epoch_steps, "eval_steps": epoch_steps, "eval_strategy": "steps"}
         watched |= {"load_best_model_at_end": True, "metric_for_best_model": "eval_loss", "greater_is_better": False}
-    return TrainingArguments(
+    return OneHardware(
         output_dir=str(output / "checkpoints"),
         per_device_train_batch_size=config.batch_windows,
         num_train_epochs=1,  # the order holds all epochs

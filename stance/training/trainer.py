@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback
+from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from stance.model.losses import Gold, Losses, multitask_loss
 from stance.training.features import LabelledWindow, collate_labelled
@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
     from stance.model.batch import Batch
 
-__all__ = ["Collator", "Log", "MultitaskTrainer"]
+__all__ = ["Collator", "Log", "MultitaskTrainer", "OneHardware"]
+
+
+class OneHardware(TrainingArguments):
+    """Arguments of a Trainer that uses one GPU, the first that it sees: several would have to split our batches."""
+
+    @property
+    def n_gpu(self) -> int:
+        """Number of GPUs, at most 1."""
+        return min(int(super().n_gpu), 1)
 
 
 class Collator:

@@ -318,7 +318,7 @@ def test_the_interface_offers_every_device_and_escapes_its_hints():
     assert [label.get("value").split()[1] for label in labels] == list(DEFAULT_SCHEMA.device_ids)
     assert labels[0].get("hint").startswith(DEFAULT_SCHEMA.devices[0].definition)
     assert root.find("Choices").get("value") == "$choices"
-    assert [text.get("value") for text in root.findall("Text")] == ["$before", "$text", "$after"]
+    assert [text.get("value") for text in root.iter("Text")] == ["$before", "$text", "$after"]
 
 
 def test_any_file_of_labels_is_read(analysis, tasks, tmp_path):

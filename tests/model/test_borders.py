@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stance.model.borders import INSIDE_WORD, KINDS, OUTSIDE, borders, part_of
@@ -103,6 +103,7 @@ def test_a_part_leaves_the_whole_alone():
     assert (whole == before).all()
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='好a，。？“”"—', min_size=1, max_size=12), st.data())
 def test_every_part_ends_with_nothing_behind_it(text, data):
     start = data.draw(st.integers(0, len(text) - 1))

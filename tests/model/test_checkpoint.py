@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from stance import LabelSchema, ModelError
 from stance.model import checkpoint
 from stance.model.batch import collate
+from stance.model.calibration import Calibration
 from stance.model.encoding import Passage
 from stance.model.network import StanceNetwork
 
@@ -259,6 +261,71 @@ def test_from_encoder_takes_the_lexicon_over(encoders, schema):
     assert torch.equal(model.network.lexicon.vectors.weight, vectors["vectors.weight"])
     assert torch.equal(model.network.lexicon.projection.weight, vectors["projection.weight"])
     assert not model.network.lexicon.vectors.weight[0].any()
+
+
+def test_a_lexicon_without_its_projection(encoders, schema, tmp_path):
+    folder = tmp_path / "encoder"
+    shutil.copytree(encoders["lexicon"], folder)
+    vectors = load_file(folder / "lexicon.safetensors")
+    save_file({"vectors.weight": vectors["vectors.weight"]}, folder / "lexicon.safetensors")
+    with pytest.raises(ModelError, match=r"expected a lexicon in .*projection\.weight"):
+        checkpoint.from_encoder(folder, schema, window_tokens=64)
+
+
+def differing(one, two):
+    """Names of the weights, up to the first dot, that are not in both models alike."""
+    one, two = one.network.state_dict(), two.network.state_dict()
+    alike = {name for name in one.keys() & two.keys() if torch.equal(one[name], two[name])}
+    return {name.partition(".")[0] for name in one.keys() | two.keys() if name not in alike}
+
+
+def test_a_model_trained_further_begins_with_all_that_it_knows(make_model, cues, schema, tmp_path):
+    checkpoint.save(make_model("lexicon", cues=cues), tmp_path / "model")
+    base = checkpoint.load(tmp_path / "model")
+    further = checkpoint.from_encoder(str(tmp_path / "model"), schema, name="mine", window_tokens=100)
+    assert differing(base, further) == set()
+    assert further.config == replace(base.config, window_tokens=100)
+    assert further.cues.expressions == base.cues.expressions
+    assert further.lexicon.to_str() == base.lexicon.to_str()
+    assert further.tokenizer.to_str() == base.tokenizer.to_str()
+    assert further.id == "mine@unsaved"
+    checkpoint.save(further, tmp_path / "further")
+    assert checkpoint.load(tmp_path / "further").digest == base.digest
+
+
+def test_a_model_trained_further_on_other_devices_keeps_what_is_not_of_them(make_model, cues, schema, tmp_path):
+    checkpoint.save(make_model("lexicon", cues=cues), tmp_path / "model")
+    base = checkpoint.load(tmp_path / "model")
+    fewer = LabelSchema(schema.stances, schema.devices[:2])
+    turned = LabelSchema(schema.stances, schema.devices[::-1])
+    for other in (fewer, turned):
+        further = checkpoint.from_encoder(tmp_path / "model", other)
+        assert differing(base, further) == {"spans", "devices", "cues"}
+        assert further.cues.devices == other.device_ids
+        assert further.calibration == Calibration.identity(len(other.devices))
+        checkpoint.save(further, tmp_path / "further")
+        assert checkpoint.load(tmp_path / "further").schema == other
+    two_stances = LabelSchema(schema.stances[:2], schema.devices)
+    assert differing(base, checkpoint.from_encoder(tmp_path / "model", two_stances)) == {"stances"}
+
+
+def test_a_model_trained_further_with_cues_of_its_own(make_model, cues, schema, tmp_path):
+    checkpoint.save(make_model(cues=cues), tmp_path / "model")
+    checkpoint.save(make_model(), tmp_path / "bare")
+    cues.write_text("增长\tmetaphor\n", encoding="utf-8")
+    for name in ("model", "bare"):
+        further = checkpoint.from_encoder(tmp_path / name, schema, cues=cues)
+        assert further.config.cues
+        assert further.cues.expressions == {"增长": ("metaphor",)}
+        assert further.network.cues is not None
+
+
+def test_a_model_trained_further_must_be_whole_and_its_windows_must_fit(saved, schema):
+    with pytest.raises(ModelError, match=r"at most 128 tokens.*window_tokens=129"):
+        checkpoint.from_encoder(saved, schema, window_tokens=129)
+    (saved / "lexicon.json").unlink()
+    with pytest.raises(ModelError, match=r"incomplete, lexicon\.json is missing"):
+        checkpoint.from_encoder(saved, schema, window_tokens=100)
 
 
 def test_padding_and_truncation_of_the_tokenizer_are_switched_off(encoders, schema, tmp_path):

@@ -11,7 +11,15 @@ from stance.model.batch import Batch, collate
 from stance.model.borders import KINDS, OUTSIDE
 from stance.model.chain import IMPOSSIBLE, log_partition
 from stance.model.encoding import BLOCK, PAD, Passage
-from stance.model.network import CueInput, EvidenceHead, Lexicon, PairHead, StanceNetwork, attention_mask
+from stance.model.network import (
+    CueInput,
+    EvidenceHead,
+    Lexicon,
+    PairHead,
+    StanceNetwork,
+    attention_bias,
+    attention_mask,
+)
 from stance.text.cues import BITS_PER_DEVICE
 
 PARAGRAPHS = ("美方加税。", "中国的石磨很好，财政也好。", "", "天大的笑话，" * 14, "好")
@@ -58,6 +66,16 @@ def test_attention_mask_by_hand(make_model):
         ".....xx..xx.....",  # 中
         *["xxxxxxx........."] * 5,  # padding
     ]
+
+
+def test_attention_bias_is_nothing_or_all(make_model):
+    model = make_model()
+    batch = collate(model.encoder.windows(Passage("石", ("好", "美"), ("中",))), model.config.pad_id)
+    bias = attention_bias(batch, torch.bfloat16)
+    assert (bias.shape, bias.dtype) == ((1, 1, 16, 16), torch.bfloat16)
+    seen = attention_mask(batch)[:, None]
+    assert (bias[seen] == 0).all()
+    assert (bias[~seen] == -math.inf).all()
 
 
 class EchoEncoder(nn.Module):

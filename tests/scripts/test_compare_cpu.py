@@ -43,7 +43,7 @@ def test_ready_batches_are_of_different_lengths(job):
 
 
 def test_eager_ways_say_the_same(job):
-    names = ["fp32", "fp32-matmul", "bf16", "bf16-matmul", "fp32-as-bf16"]
+    names = ["fp32", "fp32-matmul", "bf16", "bf16-matmul", "engine", "fp32-as-bf16"]
     forwards = compare_cpu.build(names, job)
     assert list(forwards) == names
     for batch in job.ready:

@@ -1,7 +1,9 @@
 """Pretraining: text to tokens, lexicon, masking, objectives, checkpoints, export and transport."""
 
+import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,9 +20,10 @@ from transformers import RobertaPreLayerNormForMaskedLM
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
+import pretrain
 from pretraining import checkpoint, lexicon, objectives, transport
 from pretraining.batches import POSITIONS, MaskedBatch, MaskedWindows, Masking
-from pretraining.corpus import documents
+from pretraining.corpus import documents, text_files
 from pretraining.data import Data, Specials, read_tokenizer
 from pretraining.export import export
 from pretraining.grow import grow
@@ -28,10 +31,11 @@ from pretraining.objectives import MaskedLanguageModel, ReplacedTokenDetection, 
 from pretraining.optimizers import Schedule, make_optimizers
 from pretraining.positions import frequencies, look_at_neighbours, sinusoids
 from pretraining.prepare import encode_documents, prepare, train_tokenizer
+from pretraining.session import session
 from pretraining.settings import Settings
 from pretraining.train import train
 
-from stance.errors import InputError, RunError
+from stance.errors import HardwareError, InputError, RunError
 from stance.model.checkpoint import from_encoder
 from stance.model.network import Lexicon
 from stance.schema import DEFAULT_SCHEMA
@@ -60,14 +64,21 @@ def data(tmp_path_factory):
     return Data(folder / "data")
 
 
-def test_documents_of_all_formats(tmp_path):
+def test_documents_of_all_formats(tmp_path, tmp_path_factory):
     (tmp_path / "a.txt").write_text("标题\n 正文 \n\n\n第二篇\n", encoding="utf-8")
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/b.txt.zst").write_bytes(zstandard.compress("第三篇".encode()))
     lines = [{"text": "一\n\n二", "title": "题"}, {"paragraphs": ["三", "四"]}]
     (tmp_path / "e.jsonl").write_text("\n".join(map(json.dumps, lines)))
-    (tmp_path / "README.md").write_text("no text")
-    assert list(documents(tmp_path)) == ["标题\n正文", "第二篇", "第三篇", "题\n一\n二", "三\n四"]
+    (tmp_path / "f.TXT.gz").write_bytes(gzip.compress("第六篇".encode()))
+    (tmp_path / "g.jsonl.gz").write_bytes(gzip.compress('{"text": "七"}'.encode()))
+    (tmp_path / "h.jsonl.zst").write_bytes(zstandard.compress('{"text": "八"}'.encode()))
+    for name in ("README.md", "i.pdf", "deep/j.PDF"):
+        (tmp_path / name).write_text("no text")
+    read = ["标题\n正文", "第二篇", "第三篇", "题\n一\n二", "三\n四", "第六篇", "七", "八"]
+    assert list(documents(tmp_path)) == read
+    assert text_files(tmp_path)[1] == {".md": 1, ".pdf": 2}
+    assert prepare(tmp_path, tmp_path_factory.mktemp("out")).endswith("unknown; files skipped: 2 .pdf, 1 .md")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +88,8 @@ def test_documents_of_all_formats(tmp_path):
         ("a.jsonl", b"[1]", r"a\.jsonl line 1"),
         ("a.txt", "文".encode("gb18030"), r"a\.txt: expected text in UTF-8"),
         ("a.txt.zst", b"not zstd", r"a\.txt\.zst: expected text"),
-        ("a.pdf", b"", r"expected files named \*\.txt"),
+        ("a.txt.gz", gzip.compress(b"text" * 99, mtime=0)[:-9], r"a\.txt\.gz: expected text"),
+        ("a.pdf", b"", r"expected files named \*\.txt, .* found \.pdf"),
     ],
 )
 def test_unreadable_text_is_named(tmp_path, name, content, message):
@@ -152,9 +164,59 @@ def test_lexicon_from_corpus(data, tmp_path):
     assert not built.vectors[0].any()
     assert np.isfinite(built.vectors).all()
     assert 0 < built.words.max() < len(built.vectors)
-    assert not (tmp_path / "sentences.tmp").exists()
+    made = {"ids.npy", "starts.npy", "tokenizer.json", "lexicon.json", "words.npy", "lexvec.npy"}
+    assert {path.name for path in tmp_path.iterdir()} == made
     with pytest.raises(InputError, match="expected 1 to 65535 words"):
         lexicon.build_lexicon(Data(tmp_path), words=0)
+
+
+def copy_of(data, folder):
+    shutil.copytree(data.folder, folder)
+    return Data(folder)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_words_are_found_by_several_processes_too(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(lexicon, "CHUNK", 3000)
+    copy = copy_of(data, tmp_path / "data")
+    lexicon.write_words(copy)
+    alone = (copy.folder / "words.npy").read_bytes()
+    (copy.folder / "words.npy").unlink()
+    lexicon.write_words(copy, workers=2)
+    assert (copy.folder / "words.npy").read_bytes() == alone
+
+
+def test_lexicon_is_not_begun_without_gensim(data, tmp_path, monkeypatch):
+    copy = copy_of(data, tmp_path / "data")
+    copy.remove_lexicon()
+    monkeypatch.setitem(sys.modules, "gensim.models", None)
+    with pytest.raises(RunError, match=r"pip install 'stance\[pretrain\]'"):
+        lexicon.build_lexicon(copy, words=5, width=4)
+    assert not copy.lexicon_path.exists()
+
+
+def test_other_ids_do_away_with_the_lexicon(data, tmp_path):
+    copy = copy_of(data, tmp_path / "data")
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text/a.txt").write_text("\n".join(SENTENCES), encoding="utf-8")
+    prepare(tmp_path / "text", copy.folder)
+    assert sorted(path.name for path in copy.folder.iterdir()) == ["ids.npy", "starts.npy", "tokenizer.json"]
+    assert copy.words is None
+
+
+@pytest.mark.parametrize("missing", ["lexicon.json", "words.npy", "lexvec.npy"])
+def test_half_a_lexicon_is_refused(data, tmp_path, missing):
+    copy = copy_of(data, tmp_path / "data")
+    (copy.folder / missing).unlink()
+    with pytest.raises(InputError, match=r"or none of them; found .* Run `pretrain.py lexicon` again"):
+        train(copy, tmp_path / "run", Settings(minutes=0.002, **TINY))
+
+
+def test_words_of_another_corpus_are_refused(data, tmp_path):
+    copy = copy_of(data, tmp_path / "data")
+    np.save(copy.folder / "words.npy", data.words[:-1])
+    with pytest.raises(InputError, match=f"for its {len(data.ids)} tokens.* with words of {len(data.ids) - 1} tokens"):
+        train(copy, tmp_path / "run", Settings(minutes=0.002, **TINY))
 
 
 def draw(data, masking, rows=16, length=32, seed=0):
@@ -239,6 +301,43 @@ def test_schedule():
     assert [schedule.share(500, left) for left in (0.2, 0.1, 0.0)] == pytest.approx([1, 0.5, 0.02])
     assert not schedule.falls(0.2)
     assert not Schedule(10, 0.0).falls(0.0)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("minutes", 0),
+        ("minutes", float("nan")),
+        ("layers", 0),
+        ("width", 200),
+        ("width", 33),
+        ("rate", -1),
+        ("warmup", 0),
+        ("decay", 20),
+        ("mask", 0),
+        ("mask", 1),
+        ("rows", 0),
+        ("length", 513),
+        ("threads", 0),
+        ("workers", -1),
+        ("save_minutes", -1),
+    ],
+)
+def test_settings_out_of_their_range_are_refused(option, value):
+    with pytest.raises(InputError, match=f"^--{option.replace('_', '-')}: expected .*, found {value}"):
+        Settings(**{"minutes": 1} | {option: value})
+
+
+@pytest.mark.parametrize("width", [32, 96, 192, 384, 512, 768])
+def test_widths_of_whole_heads_are_taken(width):
+    assert Settings(minutes=1, width=width).width == width
+
+
+def test_absent_hardware_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert Settings(minutes=1).torch_device == torch.device("cpu")
+    with pytest.raises(HardwareError, match="--hardware cuda: expected a CUDA device"):
+        _ = Settings(minutes=1, hardware="cuda").torch_device
 
 
 def test_heads_look_at_their_neighbours():
@@ -330,6 +429,20 @@ def test_half_written_checkpoint_leaves_the_old_one(tmp_path, monkeypatch):
     assert checkpoint.read_state(path, torch.device("cpu"))["step"] == 7
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "found no such file"), (b"text", "--extend"), (b"", "--extend"), ({"step": 1}, "found .'step'.")],
+)
+def test_unreadable_state_is_named(tmp_path, content, message):
+    path = tmp_path / "state.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        torch.save(content, path)
+    with pytest.raises(RunError, match=rf"state\.pt: expected the state of a pretraining run.*{message}"):
+        checkpoint.read_state(path, torch.device("cpu"))
+
+
 def test_state_of_plain_transformers_modules_loads(data, tmp_path):
     """The layout is that of transformers' model and two plain modules, so that states made elsewhere load."""
     model = RobertaPreLayerNormForMaskedLM(encoder_config(120, 2, 32, SPECIALS))
@@ -352,6 +465,7 @@ def test_train_decay_extend_and_export(data, tmp_path, capsys):
     entries = log(run)
     losses = [e["loss"] for e in entries if "loss" in e]
     assert losses[-1] < losses[0]
+    assert all(0 <= e["waiting"] <= 1 and e["tokens_at_end"] >= e["tokens"] for e in entries if "loss" in e)
     assert entries[-1]["held_out_loss"] < 5
     assert progress.decayed
     assert progress.tokens == progress.step * 64
@@ -389,9 +503,84 @@ def test_train_decay_extend_and_export(data, tmp_path, capsys):
     assert all(torch.allclose(begun[k], v.half().float(), atol=1e-6) for k, v in state["model"].items())
 
 
+def step_of(path):
+    return checkpoint.read_state(path, torch.device("cpu"))["step"]
+
+
+def resumed(run):
+    return [(e["resumed"], e["step"]) for e in log(run) if "resumed" in e]
+
+
+def test_an_extension_goes_on_where_it_stood(data, tmp_path, capsys):
+    short = {"minutes": 0.004, **TINY}
+    with pytest.raises(RunError, match=r"expected stable\.pt, or a state\.pt"):
+        train(data, tmp_path, Settings(extend=True, **short))
+    train(data, tmp_path, Settings(**short))
+    before = (tmp_path / "state.pt").read_bytes()
+    train(data, tmp_path, Settings(decay=0.5, **short))
+    stable = step_of(tmp_path / "stable.pt")
+    extended = train(data, tmp_path, Settings(extend=True, **short)).step
+    assert extended > stable
+    train(data, tmp_path, Settings(extend=True, **short))
+    assert resumed(tmp_path)[-2:] == [("stable.pt", stable), ("state.pt", extended)]
+    (tmp_path / "state.pt").write_bytes(before)  # as a kill in the fall, before the first checkpoint, leaves it
+    train(data, tmp_path, Settings(extend=True, **short))
+    assert resumed(tmp_path)[-1] == ("stable.pt", stable)
+
+
+def test_each_fall_keeps_the_state_before_it(data, tmp_path, capsys):
+    short = {"minutes": 0.004, **TINY}
+    assert train(data, tmp_path, Settings(decay=0.5, **short)).decayed
+    first = step_of(tmp_path / "stable.pt")
+    risen = train(data, tmp_path, Settings(**short))
+    assert not risen.decayed
+    train(data, tmp_path, Settings(decay=0.5, **short))
+    assert step_of(tmp_path / "stable.pt") > risen.step > first
+    second = step_of(tmp_path / "stable.pt")
+    train(data, tmp_path, Settings(decay=1, **short))  # finishes the fall
+    assert step_of(tmp_path / "stable.pt") == second
+
+
+@pytest.mark.parametrize("bf16", [True, False])
+def test_bf16_can_be_turned_off(data, tmp_path, monkeypatch, bf16):
+    seen, forward = set(), MaskedLanguageModel.forward
+
+    def watched(self, batch):
+        seen.add(torch.is_autocast_enabled("cpu"))
+        return forward(self, batch)
+
+    monkeypatch.setattr(MaskedLanguageModel, "forward", watched)
+    train(data, tmp_path, Settings(minutes=0.002, bf16=bf16, **TINY))
+    assert seen == {bf16}
+
+
+def test_weights_go_on_only_with_their_own_ids(data, tmp_path, capsys):
+    short = {"minutes": 0.002, **TINY}
+    run, encoder = tmp_path / "run", tmp_path / "encoder"
+    train(data, run, Settings(**short))
+    export(run, encoder)
+    kept = (run / "tokenizer.json").read_bytes()
+
+    other = copy_of(data, tmp_path / "tokens")
+    tokenizer = json.loads(other.tokenizer_path.read_text(encoding="utf-8"))
+    vocab = tokenizer["model"]["vocab"]
+    vocab["国"], vocab["人"] = vocab["人"], vocab["国"]
+    other.tokenizer_path.write_text(json.dumps(tokenizer), encoding="utf-8")
+    words = copy_of(data, tmp_path / "words")
+    lexicon.unigram({"经济": 30, "发展": 20, "改革": 10}, {"我": 5, "们": 5}).save(str(words.lexicon_path))
+    for wrong, message in ((other, "Prepare the text with --tokenizer"), (words, "lexicon --like")):
+        with pytest.raises(RunError, match=message):
+            train(wrong, run, Settings(**short))
+        with pytest.raises(RunError, match=message):
+            train(wrong, tmp_path / "new", Settings(start=encoder, **short))
+    assert (run / "tokenizer.json").read_bytes() == kept
+    with pytest.raises(InputError, match=r"expected an encoder made by `pretrain\.py export`"):
+        train(data, tmp_path / "new", Settings(start=tmp_path / "absent", **short))
+
+
 @pytest.mark.parametrize("muon", [0.0, 3e-3])
 def test_a_grown_run_computes_the_same_and_goes_on(data, tmp_path, muon):
-    settings = Settings(minutes=0.02, muon=muon, **TINY)
+    settings = Settings(minutes=0.01, muon=muon, **TINY)
     train(data, tmp_path / "two", settings)
     said = grow(tmp_path / "two", tmp_path / "four", [0, 0, 1, 1])
     assert said.startswith("2 layers became 4")
@@ -410,8 +599,10 @@ def test_a_grown_run_computes_the_same_and_goes_on(data, tmp_path, muon):
         for s in (old, new)
     ]
     assert moments[0] == moments[1] > 0  # known for the old weights, unknown for the new ones
-    progress = train(data, tmp_path / "four", Settings(minutes=0.02, muon=muon, **(TINY | {"layers": None})))
+    progress = train(data, tmp_path / "four", Settings(minutes=0.01, muon=muon, **(TINY | {"layers": None})))
     assert progress.step > new["step"]
+    with pytest.raises(RunError, match="expected a folder without a run"):
+        grow(tmp_path / "two", tmp_path / "four", [0, 0, 1, 1])
 
 
 @pytest.mark.parametrize("plan", [[1, 0], [0], [0, 1, 2]])
@@ -430,6 +621,14 @@ def test_run_of_another_shape_or_with_broken_loss_is_refused(data, tmp_path, cap
     with pytest.raises(RunError, match="lower --rate"):
         train(data, tmp_path, Settings(minutes=0.02, **(TINY | {"rate": 1e30, "muon": 1e30})))
     assert (tmp_path / "state.pt").read_bytes() == before
+
+
+def test_broken_weights_are_not_saved_between_two_lines_of_the_log(data, tmp_path, capsys):
+    wild = TINY | {"rate": 1e30, "muon": 1e30}
+    with pytest.raises(RunError, match=r"in the weights at step .* lower --rate"):
+        train(data, tmp_path, Settings(minutes=0.05, log_minutes=9, save_minutes=0, **wild))
+    saved = checkpoint.read_state(tmp_path / "state.pt", torch.device("cpu"))["model"]
+    assert all(weight.isfinite().all() for weight in saved.values())
 
 
 @pytest.mark.slow
@@ -477,6 +676,70 @@ def test_parts_keep_their_size_and_serve_alone(data, tmp_path, monkeypatch):
     files[1].write_bytes(files[1].read_bytes()[:-1])
     with pytest.raises(InputError, match=r"part-001\.bin: expected .* bytes"):
         transport.unpack(tmp_path / "parts", tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "message"),
+    [
+        ("part-000.bin", 500, "expected a part of"),
+        ("part-000.bin", 15, "expected a part of"),
+        ("companions.tar.xz", 300, "expected a file of"),
+    ],
+)
+def test_a_flipped_byte_is_found(data, tmp_path, name, place, message):
+    transport.pack(data, tmp_path)
+    content = bytearray((tmp_path / name).read_bytes())
+    content[place] ^= 1
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}: {message}.*again"):
+        transport.unpack(tmp_path, tmp_path / "data")
+
+
+def test_parts_of_another_packing_are_removed(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(transport, "BLOCK", 2000)
+    with monkeypatch.context() as smaller:
+        smaller.setattr(transport, "MB", 1500)
+        assert len(transport.pack(data, tmp_path, part_mb=1)) > 2
+    transport.pack(data, tmp_path, part_mb=1)
+    transport.unpack(tmp_path, tmp_path / "data")
+    assert np.array_equal(Data(tmp_path / "data").ids, data.ids)
+
+
+def test_a_session_trains_on_what_has_arrived(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(transport, "BLOCK", 2000)
+    monkeypatch.setattr(transport, "MB", 1500)
+    parts, out, back = tmp_path / "parts", tmp_path / "build", tmp_path / "back"
+    late = transport.pack(data, parts, part_mb=1)[-1]
+    late = late.rename(tmp_path / late.name)
+    said = session(parts, out, back, Settings(minutes=1e-6, **TINY))
+    assert said.endswith("give the command again to train")
+    assert not (out / "run").exists()
+    some = len(Data(out / "data").ids)
+
+    said = session(parts, out, back, Settings(minutes=0.015, log_minutes=0.002, **TINY))
+    assert "unpacked before" in capsys.readouterr().out
+    assert f"files in {back}" in said
+    assert sum("tokens_per_s" in e for e in log(out / "run")) > 1
+    transport.join(back, tmp_path / "encoder")
+    assert from_encoder(tmp_path / "encoder", DEFAULT_SCHEMA).config.lexicon_size == 5
+
+    late.rename(parts / late.name)
+    step = step_of(out / "run/state.pt")
+    session(parts, out, back, Settings(minutes=0.015, **TINY))
+    assert len(Data(out / "data").ids) == len(data.ids) > some
+    assert resumed(out / "run") == [("state.pt", step)]
+
+
+def test_options_of_a_session():
+    command = ["session", "--parts", "parts", "--out", "build", "--to", "back"]
+    settings = pretrain.read_settings(pretrain.parser().parse_args([*command, "--width", "512", "--no-bf16"]))
+    assert (settings.minutes, settings.rows, settings.width, settings.layers, settings.bf16) == (
+        9,
+        1024,
+        512,
+        None,
+        False,
+    )
 
 
 def test_shards_come_back(tmp_path, monkeypatch):

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import inspect
 import json
+import re
+import shutil
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import MISSING, asdict, fields, replace
+from hashlib import sha256
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from transformers import TrainingArguments
 
 from stance import Analyzer, Article, EngineConfig, InputError, ModelError, RunError
+from stance.cli.train import train as command
 from stance.model import checkpoint
 from stance.model.losses import multitask_loss
 from stance.training import train as module
@@ -37,6 +44,12 @@ ARTICLES = [
     },
 ]
 
+TURNED = ARTICLES[0] | {
+    "id": "d1",
+    "paragraphs": ARTICLES[0]["paragraphs"][::-1],
+    "labels": ARTICLES[0]["labels"][::-1],
+}
+
 
 def write(path, articles):
     path.write_text("".join(json.dumps(a, ensure_ascii=False) + "\n" for a in articles), encoding="utf-8")
@@ -48,7 +61,7 @@ def config(tmp_path, encoders):
     return TrainConfig(
         encoder=str(encoders["bert"]),
         data=(write(tmp_path / "train.jsonl", ARTICLES),),
-        dev=(write(tmp_path / "dev.jsonl", ARTICLES[:1]),),
+        dev=(write(tmp_path / "dev.jsonl", [TURNED]),),
         output=str(tmp_path / "model"),
         name="tiny",
         epochs=2,
@@ -89,8 +102,30 @@ def test_two_articles_end_in_a_model_folder(config, tmp_path, schema, encoders, 
     assert any((weights[name] - value).abs().max() > 1e-3 for name, value in before.items())
     analysis = Analyzer(loaded, EngineConfig(hardware="cpu")).analyze(Article.from_text("财政是石磨。"), ["美国"])
     assert analysis.model == trained.id
-    saved = json.loads((tmp_path / "model" / "train.json").read_text(encoding="utf-8"))
-    assert saved == json.loads(json.dumps(asdict(config))) | {"schema": schema.digest}
+
+
+def test_the_settings_lie_beside_the_model_with_digests_and_without_paths(config, tmp_path, schema, encoders):
+    (tmp_path / "c.tsv").write_text("石磨\tmetaphor\n", encoding="utf-8")
+    config = replace(config, epochs=1, cues=str(tmp_path / "c.tsv"), auxiliary=(write(tmp_path / "x.jsonl", []),))
+    train(config, schema)
+    text = (tmp_path / "model" / "train.json").read_text(encoding="utf-8")
+    saved = json.loads(text)
+    digest = sha256(b"c.tsv" + sha256("石磨\tmetaphor\n".encode()).digest()).hexdigest()[:12]
+    assert saved["cues"] == f"c.tsv@{digest}"
+    assert re.fullmatch(encoders["bert"].name + "@[0-9a-f]{12}", saved["encoder"])
+    for name, file in (("data", "train"), ("dev", "dev"), ("auxiliary", "x")):
+        assert re.fullmatch(rf"{file}\.jsonl@[0-9a-f]{{12}}", " ".join(saved[name]))
+    with_paths = {"encoder", "cues", "data", "dev", "auxiliary", "output"}
+    settings = json.loads(json.dumps(asdict(config))) | {"schema": schema.digest}
+    assert {k: v for k, v in saved.items() if k not in with_paths} == {
+        k: v for k, v in settings.items() if k not in with_paths
+    }
+    assert "output" not in saved
+    assert str(tmp_path.parent) not in text
+
+
+def test_the_encoder_of_a_hub_is_named_as_it_is():
+    assert module._with_digest("hfl/chinese-roberta-wwm-ext") == "hfl/chinese-roberta-wwm-ext"
 
 
 def test_the_log(config, tmp_path, schema):
@@ -169,6 +204,33 @@ def test_a_run_broken_off_goes_on_from_its_checkpoint(config, schema, tmp_path, 
     assert not (tmp_path / "model" / "checkpoints").exists()  # a finished model has no pickles beside it
 
 
+def test_a_run_goes_on_wherever_its_files_lie(config, schema, tmp_path, break_off):
+    steps = break_off(config, schema)
+    (tmp_path / "model").rename(tmp_path / "moved")
+    (tmp_path / "elsewhere").mkdir()
+    data = shutil.copy(config.data[0], tmp_path / "elsewhere")
+    train(replace(config, data=(str(data),), output=str(tmp_path / "moved")), schema)
+    assert len(steps) == 3 + 2
+
+
+@pytest.mark.parametrize("which", ["data", "dev", "auxiliary", "cues", "encoder"])
+def test_a_run_on_other_data_is_not_gone_on_with(config, schema, tmp_path, encoders, break_off, which):
+    """The same command, but somebody has mended the labels, or put another encoder there."""
+    cues, encoder = tmp_path / "c.tsv", tmp_path / "encoder"
+    cues.write_text("石磨\tmetaphor\n", encoding="utf-8")
+    shutil.copytree(encoders["bert"], encoder)
+    other = ARTICLES[1] | {"id": "x1"}
+    config = replace(
+        config, encoder=str(encoder), cues=str(cues), auxiliary=(write(tmp_path / "x.jsonl", [other]),), epochs=9
+    )
+    break_off(config, schema)
+    path = {"data": config.data[0], "dev": config.dev[0], "auxiliary": config.auxiliary[0], "cues": cues}
+    path = Path(path.get(which, encoder / "tokenizer.json"))
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    with pytest.raises(RunError, match="of a run with the same settings and data; found checkpoint-2 of another run"):
+        train(config, schema)
+
+
 def test_checkpoints_of_another_run_are_not_mixed_in(config, schema, tmp_path, break_off):
     break_off(config, schema)
     with pytest.raises(RunError, match=r"model: expected no checkpoints, .*found checkpoint-2 of another run"):
@@ -199,15 +261,24 @@ def test_the_same_seed_gives_the_same_model(config, schema, tmp_path):
 def test_articles_are_held_out_by_their_ids(config, schema, tmp_path):
     many = [ARTICLES[1] | {"id": f"n{n}"} for n in range(300)]
     path = write(tmp_path / "many.jsonl", many)
-    main, dev = module._articles(replace(config, data=(path,), dev=(), held_out=0.2), schema)
+    main, dev, _ = module._articles(replace(config, data=(path,), dev=(), held_out=0.2), schema)
     assert {a.id for a in main} | {a.id for a in dev} == {a["id"] for a in many}
     assert len(main) + len(dev) == 300
     assert 35 < len(dev) < 85
     again = write(tmp_path / "turned.jsonl", many[::-1][:150])
-    _, fewer = module._articles(replace(config, data=(again,), dev=(), held_out=0.2), schema)
+    _, fewer, _ = module._articles(replace(config, data=(again,), dev=(), held_out=0.2), schema)
     assert {a.id for a in fewer} == {a.id for a in dev} & {a["id"] for a in many[150:]}
-    main, dev = module._articles(config, schema)
-    assert ([a.id for a in main], [a.id for a in dev]) == (["a1", "a2"], ["a1"])
+    main, dev, _ = module._articles(config, schema)
+    assert ([a.id for a in main], [a.id for a in dev]) == (["a1", "a2"], ["d1"])
+
+
+def test_what_is_calibrated_on_may_not_be_trained_on(config, schema, tmp_path):
+    same_id, same_text = TURNED | {"id": "a2"}, ARTICLES[0] | {"id": "d2"}
+    path = write(tmp_path / "both.jsonl", [TURNED, same_id, same_text])
+    with pytest.raises(InputError, match=r"--dev: .* found 2 of 3 in the training data too, by id or text \(a2, d2\)"):
+        train(replace(config, dev=(path,)), schema)
+    with pytest.raises(InputError, match=r"found 1 of 1 in the training data too, .*\(d1\)"):
+        train(replace(config, auxiliary=config.dev), schema)
 
 
 def test_too_little_data(config, schema):
@@ -220,7 +291,7 @@ def test_too_little_data(config, schema):
 def test_settings_that_cannot_be():
     with pytest.raises(InputError, match="at least one file of labelled articles"):
         TrainConfig(encoder="e", data=(), output="o")
-    with pytest.raises(InputError, match="must be at least 1; found 0, 16"):
+    with pytest.raises(InputError, match="must be at least 1; found 0, 8"):
         TrainConfig(encoder="e", data=("d",), output="o", epochs=0)
 
 
@@ -292,11 +363,12 @@ def test_auxiliary_data_teach_only_what_they_label(config, schema, tmp_path):
 
 def test_training_stops_early_and_keeps_the_best_weights(config, tmp_path, schema):
     """The unseen article contradicts the trained ones, so that learning them by heart makes it worse."""
-    other = json.loads(json.dumps(ARTICLES[0]))
-    other["labels"] = [
-        {"stance": {"中国": "against"}, "devices": [["irony", "财政"]]},
-        {"stance": {}, "devices": [["simile", "增长"]]},
-    ]
+    other = TURNED | {
+        "labels": [
+            {"stance": {}, "devices": [["simile", "增长"]]},
+            {"stance": {"中国": "against"}, "devices": [["irony", "财政"]]},
+        ]
+    }
     config = replace(
         config, dev=(write(tmp_path / "other.jsonl", [other]),), epochs=40, rate=1e-3, head_rate=1e-2, patience=2
     )
@@ -327,3 +399,35 @@ def test_a_run_of_another_schema_is_not_gone_on_with(config, schema, break_off):
     smaller = type(schema)(schema.stances, schema.devices[:2])
     with pytest.raises(RunError, match="of another run"):
         train(config, smaller)
+
+
+def test_a_trained_model_is_trained_further(config, tmp_path, schema):
+    """Without the first rise of the loss: it begins where the first run ended, calibrated anew."""
+    first = train(replace(config, epochs=10, rate=1e-3, head_rate=1e-2), schema)
+    further = replace(config, encoder=str(tmp_path / "model"), output=str(tmp_path / "further"), epochs=1, rate=1e-9)
+    second = train(replace(further, head_rate=1e-9, border_rate=1e-9), schema)
+    path = tmp_path / "train.jsonl"
+    assert loss_of(second, path) == pytest.approx(loss_of(first, path), rel=0.02)
+    saved = json.loads((tmp_path / "further" / "train.json").read_text(encoding="utf-8"))
+    assert saved["encoder"].startswith("model@")
+    smaller = type(schema)(schema.stances, schema.devices[1:])
+    del (labels := json.loads(json.dumps(ARTICLES)))[1]["labels"][0]["devices"][0]  # simile, which it does not know
+    data = (write(tmp_path / "fewer.jsonl", labels),)
+    third = train(replace(further, data=data, output=str(tmp_path / "third")), smaller)
+    assert checkpoint.load(tmp_path / "third").id == third.id
+
+
+def test_one_gpu_of_several(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: 4))
+    arguments = module._arguments(config, tmp_path, 1)
+    assert arguments.n_gpu == 1
+    assert arguments.train_batch_size == config.batch_windows
+    assert arguments.parallel_mode.value == "not_parallel"
+
+
+def test_the_command_has_the_same_defaults():
+    options = inspect.signature(command).parameters
+    shared = [field for field in fields(TrainConfig) if field.name in options and field.default is not MISSING]
+    assert len(shared) >= 14
+    for field in shared:
+        assert options[field.name].default in (field.default, field.default or None), field.name
