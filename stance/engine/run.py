@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 
 from stance.engine.attention import use_matmul_attention
-from stance.engine.hardware import EngineConfig, choose_hardware, keep_memory
+from stance.engine.hardware import EngineConfig, bound_caches, choose_hardware, keep_memory
 from stance.engine.pool import POOL_BUDGETS, pools
 from stance.engine.precision import as_it_runs
 from stance.errors import HardwareError
@@ -87,9 +87,11 @@ class Engine:
         self.budget = self.hardware.budget
         self._halving = threading.Lock()
         self._encoder = model.encoder
+        if not self.hardware.is_gpu:
+            bound_caches()
+            keep_memory()
         network = as_it_runs(model.network.eval(), self.hardware)
         if not self.hardware.is_gpu:
-            keep_memory()
             use_matmul_attention(network)
         first, *others = self.hardware.devices
         copies = [copy.deepcopy(network).to(device) for device in others]
