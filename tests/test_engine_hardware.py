@@ -8,7 +8,7 @@ import torch
 from stance import EngineConfig, HardwareError
 from stance.engine import choose_hardware, hardware
 from stance.engine.attention import use_matmul_attention
-from stance.engine.hardware import GPU_BUDGET, PROCESSOR_BUDGET, keep_memory, processor_flags
+from stance.engine.hardware import GPU_BUDGET, PROCESSOR_BUDGET, bound_caches, keep_memory, processor_flags
 from stance.model.batch import collate
 from stance.model.encoding import Passage
 
@@ -113,6 +113,13 @@ def test_memory_is_kept_under_glibc_only(monkeypatch):
     monkeypatch.setattr(hardware.platform, "libc_ver", lambda: ("glibc", "2.36"))
     assert keep_memory()
     assert {name for name, _ in calls} == {-1, -3}  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD in malloc.h
+
+
+def test_few_shapes_are_kept_unless_the_environment_says_otherwise(monkeypatch):
+    environment = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "300"}
+    monkeypatch.setattr(hardware.os, "environ", environment)
+    bound_caches()
+    assert environment == {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "300", "LRU_CACHE_CAPACITY": "16"}
 
 
 def test_wrong_settings():

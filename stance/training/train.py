@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-__all__ = ["TrainConfig", "train"]
+__all__ = ["TrainConfig", "read_articles", "train"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +131,7 @@ def train(config: TrainConfig, schema: LabelSchema = DEFAULT_SCHEMA) -> checkpoi
         cues=Path(config.cues) if config.cues else None,
         window_tokens=config.window_tokens,
     )
-    articles = _articles(config, schema)
+    articles = read_articles(config, schema)
     if not articles.main or not articles.dev:
         raise InputError(
             "Training needs articles to learn from and others to calibrate on; found "
@@ -195,7 +195,7 @@ def _with_digest(path: str) -> str:
     return f"{place.absolute().name}@{digest.hexdigest()[:12]}"
 
 
-class _Articles(NamedTuple):
+class Articles(NamedTuple):
     """Articles to train on, others to calibrate on, and auxiliary ones by their files."""
 
     main: list[LabelledArticle]
@@ -203,7 +203,7 @@ class _Articles(NamedTuple):
     auxiliary: list[list[LabelledArticle]]
 
 
-def _fit(model: checkpoint.Model, config: TrainConfig, articles: _Articles, last_checkpoint: str | None) -> None:
+def _fit(model: checkpoint.Model, config: TrainConfig, articles: Articles, last_checkpoint: str | None) -> None:
     loss = EncodingLoss()
     main = labelled_windows(articles.main, model.encoder, model.schema, loss)
     auxiliary = [labelled_windows(group, model.encoder, model.schema, loss) for group in articles.auxiliary]
@@ -234,17 +234,17 @@ def _fit(model: checkpoint.Model, config: TrainConfig, articles: _Articles, last
     model.network.eval()
 
 
-def _articles(config: TrainConfig, schema: LabelSchema) -> _Articles:
+def read_articles(config: TrainConfig, schema: LabelSchema) -> Articles:
     """The articles that the configuration names; which is held out depends on its id alone."""
     main = [a for path in config.data for a in read_labelled(Path(path), schema)]
     auxiliary = [read_labelled(Path(path), schema) for path in config.auxiliary]
     if config.dev:
         dev = [a for path in config.dev for a in read_labelled(Path(path), schema)]
         _check_apart(dev, [*main, *(a for group in auxiliary for a in group)])
-        return _Articles(main, dev, auxiliary)
+        return Articles(main, dev, auxiliary)
     drawn = [int(hashlib.sha256(a.id.encode()).hexdigest()[:8], 16) / 2**32 < config.held_out for a in main]
     kept, held_out = ([a for a, out in zip(main, drawn, strict=True) if out == side] for side in (False, True))
-    return _Articles(kept, held_out, auxiliary)
+    return Articles(kept, held_out, auxiliary)
 
 
 def _check_apart(dev: Sequence[LabelledArticle], trained: Sequence[LabelledArticle]) -> None:

@@ -261,14 +261,14 @@ def test_the_same_seed_gives_the_same_model(config, schema, tmp_path):
 def test_articles_are_held_out_by_their_ids(config, schema, tmp_path):
     many = [ARTICLES[1] | {"id": f"n{n}"} for n in range(300)]
     path = write(tmp_path / "many.jsonl", many)
-    main, dev, _ = module._articles(replace(config, data=(path,), dev=(), held_out=0.2), schema)
+    main, dev, _ = module.read_articles(replace(config, data=(path,), dev=(), held_out=0.2), schema)
     assert {a.id for a in main} | {a.id for a in dev} == {a["id"] for a in many}
     assert len(main) + len(dev) == 300
     assert 35 < len(dev) < 85
     again = write(tmp_path / "turned.jsonl", many[::-1][:150])
-    _, fewer, _ = module._articles(replace(config, data=(again,), dev=(), held_out=0.2), schema)
+    _, fewer, _ = module.read_articles(replace(config, data=(again,), dev=(), held_out=0.2), schema)
     assert {a.id for a in fewer} == {a.id for a in dev} & {a["id"] for a in many[150:]}
-    main, dev, _ = module._articles(config, schema)
+    main, dev, _ = module.read_articles(config, schema)
     assert ([a.id for a in main], [a.id for a in dev]) == (["a1", "a2"], ["d1"])
 
 
