@@ -12,7 +12,7 @@ windows (padding not counted) a second of processor time. Accuracy is scored on 
     fp32-as-bf16             fp32 whose matrix products are computed in bf16
     compile-*                torch.compile, for any shape (dynamic) or anew for each (fixed)
     int8                     dynamic quantisation of the linear layers
-    onnx, onnx-int8          ONNX Runtime, exported with torch.onnx
+    onnx, onnx-int8          ONNX Runtime, the encoder exported with torch.onnx
     openvino, openvino-bf16  OpenVINO, from the same export
 
 Ways whose library is missing are listed as such: `pip install onnx onnxscript onnxruntime openvino` adds them.
@@ -31,9 +31,10 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +59,8 @@ if TYPE_CHECKING:
 
 Forward = Callable[[Batch], Logits]
 TARGETS = ("美国", "中国", "日本")
+INPUTS = ["embedded", "mask", "positions"]
+"""Names of what an exported encoder takes."""
 
 
 def main() -> None:
@@ -198,46 +201,68 @@ def as_bf16(job: Job) -> Forward:
     return forward
 
 
-class Unpacked(nn.Module):
-    """The network from tensors to tensors, as exporters want it."""
+class Encoder(nn.Module):
+    """An encoder from tensors to a tensor, as exporters want it."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, encoder: Any) -> None:
         super().__init__()
-        self.network = network
+        self.encoder = encoder
 
-    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """Fields of a batch → fields of its logits."""
-        logits = self.network(Batch(*tensors))
-        return tuple(getattr(logits, f.name) for f in fields(logits))
+    def forward(self, embedded: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
+        """Embeddings (B, T, E), what to add to scores (B, 1, T, T), positions (B, T) → last hidden states."""
+        output = self.encoder(inputs_embeds=embedded, attention_mask=mask, position_ids=positions)
+        states: Tensor = output.last_hidden_state
+        return states
 
 
-def unpacked(batch: Batch) -> tuple[Tensor, ...]:
-    """The fields of a batch, in order."""
-    return tuple(getattr(batch, f.name) for f in fields(batch))
+class StandIn(nn.Module):
+    """What a network takes for its encoder; heads and chains, which exporters do not follow, stay torch's."""
+
+    def __init__(self, encoder: Any, run: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self._embeddings = encoder.get_input_embeddings()
+        self._run = run
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Of the encoder's own ids."""
+        embeddings: nn.Module = self._embeddings
+        return embeddings
+
+    def forward(self, inputs_embeds: Tensor, attention_mask: Tensor, position_ids: Tensor) -> SimpleNamespace:
+        """The last hidden states, under the name that transformers gives them."""
+        return SimpleNamespace(last_hidden_state=self._run(inputs_embeds, attention_mask, position_ids))
+
+
+def with_encoder(job: Job, run: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Forward:
+    """The network with another way of running its encoder."""
+    network = job.network()
+    network.encoder = StandIn(network.encoder, run)
+    return partial(eager, network)
 
 
 def compiled(job: Job, *, bf16: bool, dynamic: bool) -> Forward:
-    """torch.compile; with fixed shapes, each shape is compiled once, and shapes never met run eagerly."""
-    network = Unpacked(job.network())
+    """torch.compile of the encoder; with fixed shapes, each shape is compiled once, and others run eagerly."""
+    network = job.network()
     torch._dynamo.config.cache_size_limit = 64  # else the shapes beyond the eighth run eagerly
-    run = torch.compile(network, dynamic=dynamic)
-    known = {tuple(t.shape for t in unpacked(batch)) for batch in job.ready}
+    plain_encoder, run = network.encoder, torch.compile(network.encoder, dynamic=dynamic)
+    known = {batch.ids.shape for batch in job.ready}
 
     def forward(batch: Batch) -> Logits:
-        tensors = unpacked(batch)
-        chosen = run if dynamic or tuple(t.shape for t in tensors) in known else network
+        network.encoder = run if dynamic or batch.ids.shape in known else plain_encoder
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            return Logits(*chosen(*tensors))
+            logits: Logits = network(batch)
+        return logits
 
     return forward
 
 
 def int8(job: Job) -> Forward:
-    """Linear layers with int8 weights, activations quantised as they come."""
+    """The encoder's linear layers with int8 weights, activations quantised as they come."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         quantize: Any = torch.ao.quantization.quantize_dynamic
-        network = quantize(job.network(), {nn.Linear}, torch.qint8)
+        network = job.network()
+        network.encoder = quantize(network.encoder, {nn.Linear}, torch.qint8)
     return partial(eager, network)
 
 
@@ -247,22 +272,25 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 
 
 def exported(job: Job) -> Path:
-    """The network as an ONNX file, for any shape."""
-    path = Path(_scratch().name) / "network.onnx"
+    """The encoder as an ONNX file, for any shape."""
+    path = Path(_scratch().name) / "encoder.onnx"
     if not path.exists():
         import onnxscript  # noqa: F401 - torch.onnx needs it, and says so late
 
+        encoder = job.network().encoder
+        rows, tokens, width = 3, 40, encoder.get_input_embeddings().embedding_dim
+        mask = torch.zeros(rows, 1, tokens, tokens)
+        inputs = (torch.randn(rows, tokens, width), mask, torch.arange(tokens).repeat(rows, 1))
         auto = torch.export.Dim.AUTO
-        inputs = unpacked(max(job.ready, key=lambda batch: min(batch.ids.shape[0], batch.places.shape[1])))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
-                Unpacked(job.network()),
+                Encoder(encoder).eval(),
                 inputs,
                 str(path),
-                input_names=[f.name for f in fields(Batch)],
-                output_names=[f.name for f in fields(Logits)],
-                dynamic_shapes=(tuple(dict.fromkeys(range(t.dim()), auto) for t in inputs),),
+                input_names=INPUTS,
+                output_names=["states"],
+                dynamic_shapes=({0: auto, 1: auto}, {0: auto, 2: auto, 3: auto}, {0: auto, 1: auto}),
                 dynamo=True,
                 verbose=False,
             )
@@ -283,13 +311,12 @@ def onnx(job: Job, *, int8_weights: bool = False) -> Forward:
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    wanted = {node.name for node in session.get_inputs()}
 
-    def forward(batch: Batch) -> Logits:
-        given = {f.name: getattr(batch, f.name).numpy() for f in fields(batch) if f.name in wanted}
-        return Logits(*map(torch.from_numpy, session.run(None, given)))
+    def run(*tensors: Tensor) -> Tensor:
+        (states,) = session.run(None, {name: t.numpy() for name, t in zip(INPUTS, tensors, strict=True)})
+        return torch.from_numpy(states)
 
-    return forward
+    return with_encoder(job, run)
 
 
 def openvino(job: Job, *, bf16: bool) -> Forward:
@@ -303,14 +330,12 @@ def openvino(job: Job, *, bf16: bool) -> Forward:
         "PERFORMANCE_HINT": "LATENCY",
     }
     network = core.compile_model(core.read_model(exported(job)), "CPU", config)
-    wanted = {name for port in network.inputs for name in port.get_names()}
 
-    def forward(batch: Batch) -> Logits:
-        given = {f.name: getattr(batch, f.name).numpy() for f in fields(batch) if f.name in wanted}
-        found = network(given)
-        return Logits(*(torch.from_numpy(np.array(found[port])) for port in network.outputs))
+    def run(*tensors: Tensor) -> Tensor:
+        found = network({name: t.numpy() for name, t in zip(INPUTS, tensors, strict=True)})
+        return torch.from_numpy(np.array(found[network.outputs[0]]))
 
-    return forward
+    return with_encoder(job, run)
 
 
 WAYS: dict[str, Callable[[Job], Forward]] = {
