@@ -151,6 +151,7 @@ HELP = {
     "decay": "share of this call's minutes, at their end, over which the rates fall to 2 %%; 0 for none",
     "extend": "go on from the last state whose rates had not begun to fall",
     "start": "encoder folder, made by `export`, from which a new run takes its weights",
+    "generator": "encoder folder whose masked language model replaces tokens, for rtd; one is trained without it",
     "mask": "share of the tokens masked",
     "rows": "windows in a batch",
     "length": "tokens in a window",

@@ -36,7 +36,7 @@ def export(run: Path, to: Path, lexicon: Path | None = None) -> str:
             f"{words}: expected the tokenizer of the run's lexicon, found no such file. Pass --lexicon FILE."
         )
     config = AutoConfig.from_pretrained(run)
-    replaced = "generator" in state  # there is no head for masked tokens then
+    replaced = "detector" in state  # there is no head for masked tokens then
     model: Any = (
         RobertaPreLayerNormModel(config, add_pooling_layer=False)
         if replaced

@@ -43,6 +43,7 @@ class Settings:
         decay: share of this call's minutes, at the end, over which the rates fall.
         extend: go on from where the rates had not yet begun to fall.
         start: encoder folder to take the weights of a new run from.
+        generator: folder of a masked language model that replaces tokens and is not trained; None to train one.
         mask: share of the tokens masked.
         rows, length: windows in a batch, and tokens in a window.
         lexicon: use the data's lexicon if it has one.
@@ -67,6 +68,7 @@ class Settings:
     decay: float = 0.0
     extend: bool = False
     start: Path | None = None
+    generator: Path | None = None
     mask: float = 0.25
     rows: int = 64
     length: int = 128
@@ -89,6 +91,7 @@ class Settings:
             "muon": (self.muon >= 0, "0 or more"),
             "warmup": (self.warmup > 0, "1 or more"),
             "decay": (0 <= self.decay <= 1, "a share, 0 to 1"),
+            "generator": (self.generator is None or self.objective == "rtd", "none unless --objective is rtd"),
             "mask": (0 < self.mask <= 0.8, "a share above 0, and at most 0.8"),
             "rows": (self.rows > 0 and self.rows * self.length * self.mask >= 1, "enough windows to mask a token"),
             "length": (1 < self.length <= POSITIONS, f"2 to {POSITIONS} tokens"),

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, PreTrained
 
 from pretraining.batches import POSITIONS
 from pretraining.data import NAMES, Data, read_tokenizer
-from pretraining.objectives import OBJECTIVES, MaskedLanguageModel, Objective, encoder_config
+from pretraining.objectives import MaskedLanguageModel, Objective, ReplacedTokenDetection, encoder_config
 from stance.errors import InputError, RunError
 from stance.model.network import Lexicon
 
@@ -32,13 +32,15 @@ def make_objective(data: Data, out: Path, settings: Settings) -> Objective:
         RunError: the run has another shape than asked for, or it or the encoder other tokens or words than the data.
     """
     tokenizer, specials = read_tokenizer(data.tokenizer_path)
-    if settings.start is not None:
-        if not (settings.start / "config.json").is_file():
+    for option, folder in (("start", settings.start), ("generator", settings.generator)):
+        if folder is None:
+            continue
+        if not (folder / "config.json").is_file():
             raise InputError(
-                f"{settings.start}: expected an encoder made by `pretrain.py export`, found no config.json there. "
-                "Pass its folder as --start."
+                f"{folder}: expected an encoder made by `pretrain.py export`, found no config.json there. "
+                f"Pass its folder as --{option}."
             )
-        _compare_ids(data, settings.start, with_lexicon=settings.lexicon)
+        _compare_ids(data, folder, with_lexicon=settings.lexicon)
     _compare_ids(data, out, with_lexicon=settings.lexicon)
     torch.manual_seed(0)
     if (out / "config.json").exists():
@@ -56,8 +58,13 @@ def make_objective(data: Data, out: Path, settings: Settings) -> Objective:
             "and --width out to go on with the run, or choose another --out."
         )
     with_lexicon = settings.lexicon and data.words is not None
-    lexicon = Lexicon(len(data.vectors) - 1, data.vectors.shape[1], config.hidden_size) if with_lexicon else None
-    objective = OBJECTIVES[settings.objective](config, lexicon)
+    lexicon = _lexicon(data, config.hidden_size) if with_lexicon else None
+    objective: Objective
+    if settings.objective == "mlm":
+        objective = MaskedLanguageModel(config, lexicon)
+    else:
+        finished = None if settings.generator is None else _finished(data, settings.generator)
+        objective = ReplacedTokenDetection(config, lexicon, finished)
     objective.start(torch.from_numpy(data.vectors.astype("float32")) if with_lexicon else None)
     if settings.start is not None:
         start_from(objective, settings.start)
@@ -84,6 +91,24 @@ def _compare_ids(data: Data, folder: Path, *, with_lexicon: bool) -> None:
             f"{words}: expected the words of {data.lexicon_path}, found others. Take them over with `pretrain.py "
             "lexicon --like ENCODER`, or choose another --start or --out."
         )
+
+
+def _lexicon(data: Data, width: int) -> Lexicon:
+    return Lexicon(len(data.vectors) - 1, data.vectors.shape[1], width)
+
+
+def _finished(data: Data, folder: Path) -> MaskedLanguageModel:
+    """The masked language model of an exported encoder, with its lexicon if it has one."""
+    config = AutoConfig.from_pretrained(folder)
+    if "RobertaPreLayerNormForMaskedLM" not in (config.architectures or ()):
+        raise InputError(
+            f"{folder}: expected an encoder pretrained by --objective mlm, found {config.architectures}, which guesses "
+            "no tokens. Pass another as --generator."
+        )
+    with_lexicon = (folder / "lexicon.safetensors").exists() and data.words is not None
+    model = MaskedLanguageModel(config, _lexicon(data, config.hidden_size) if with_lexicon else None)
+    start_from(model, folder)
+    return model
 
 
 def start_from(objective: Objective, folder: Path) -> None:

@@ -503,6 +503,38 @@ def test_train_decay_extend_and_export(data, tmp_path, capsys):
     assert all(torch.allclose(begun[k], v.half().float(), atol=1e-6) for k, v in state["model"].items())
 
 
+def test_a_finished_generator_is_not_trained(data, tmp_path):
+    mlm, encoder, run = tmp_path / "mlm", tmp_path / "encoder", tmp_path / "run"
+    short = {"minutes": 0.002, **TINY}
+    train(data, mlm, Settings(**short))
+    export(mlm, encoder)
+    rtd = {"objective": "rtd", "generator": encoder, **short}
+    train(data, run, Settings(start=encoder, **rtd))
+    state = checkpoint.read_state(run / "state.pt", torch.device("cpu"))
+    assert state.keys() & {"model", "lexicon", "detector", "generator", "finished"} == {"model", "lexicon", "detector"}
+    train(data, run, Settings(**rtd))
+    assert [e["resumed"] for e in log(run) if "resumed" in e] == ["state.pt"]
+    export(run, tmp_path / "detector")
+    assert from_encoder(tmp_path / "detector", DEFAULT_SCHEMA).config.lexicon_size == 5
+    with pytest.raises(InputError, match=r"expected an encoder pretrained by --objective mlm, found .*Model"):
+        train(data, tmp_path / "new", Settings(**rtd | {"generator": tmp_path / "detector"}))
+    with pytest.raises(InputError, match="as --generator"):
+        train(data, tmp_path / "new", Settings(**rtd | {"generator": tmp_path}))
+    with pytest.raises(InputError, match="--generator: expected none unless"):
+        Settings(generator=encoder, **short)
+
+
+def test_a_finished_generator_keeps_its_weights_and_guesses_as_by_itself(data):
+    finished, batch = make(), draw(data, Masking(0.25, 1.0, 0.0))
+    torch.manual_seed(1)
+    objective = ReplacedTokenDetection(encoder_config(120, 2, 32, SPECIALS), Lexicon(5, 8, 32), finished)
+    before = {name: value.clone() for name, value in finished.state_dict().items()}
+    masked = objective(batch).masked
+    assert masked == finished(batch).masked
+    learn(objective, make_optimizers(objective, 1e-3, 2e-3), batch)
+    assert all(torch.equal(value, before[name]) for name, value in finished.state_dict().items())
+
+
 def step_of(path):
     return checkpoint.read_state(path, torch.device("cpu"))["step"]
 

@@ -15,6 +15,8 @@ import probe
 from pretraining.data import Specials
 from pretraining.objectives import encoder_config
 from pretraining.prepare import train_tokenizer
+from probing.fitting import by_length, fit_articles
+from probing.tasks import Row, Task, read_rows
 
 from stance.errors import InputError
 
@@ -58,7 +60,7 @@ def test_stance_rows_are_noun_phrases(tmp_path):
         {"text": text, "target": "美国", "stance": "neutral", "target_type": "noun_phrase"},
     ]
     write(tmp_path, "c-stance", "dev", rows)
-    assert probe.read_rows(tmp_path, "c-stance", "dev", 0) == [probe.Row(text, "关税", 1), probe.Row(text, "美国", 2)]
+    assert read_rows(tmp_path, "c-stance", "dev", 0) == [Row(text, "关税", 1), Row(text, "美国", 2)]
 
 
 def test_no_training_row_stands_in_a_dev_or_test_file(tmp_path):
@@ -67,36 +69,36 @@ def test_no_training_row_stands_in_a_dev_or_test_file(tmp_path):
     rows[2]["also_in"] = ["other/train"]
     write(tmp_path, "simile-cnu", "train", rows)
     write(tmp_path, "simile-cnu", "dev", rows)
-    assert [row.text for row in probe.read_rows(tmp_path, "simile-cnu", "train", 0)] == ["甲像乙", "戊像己"]
-    assert len(probe.read_rows(tmp_path, "simile-cnu", "dev", 0)) == 3
+    assert [row.text for row in read_rows(tmp_path, "simile-cnu", "train", 0)] == ["甲像乙", "戊像己"]
+    assert len(read_rows(tmp_path, "simile-cnu", "dev", 0)) == 3
 
 
 def test_rows_that_the_set_does_not_judge_are_left_out(tmp_path):
     write(tmp_path, "simile-cnu", "dev", [*similes(["甲像乙"], 1), {"text": "丙", "devices": [], "annotated": []}])
-    assert probe.read_rows(tmp_path, "simile-cnu", "dev", 0) == [probe.Row("甲像乙", "", 1)]
+    assert read_rows(tmp_path, "simile-cnu", "dev", 0) == [Row("甲像乙", "", 1)]
 
 
 def test_capped_rows_are_the_same_each_time(folder):
-    rows = probe.read_rows(folder, "simile-cnu", "train", 20)
+    rows = read_rows(folder, "simile-cnu", "train", 20)
     assert len(rows) == 20
-    assert rows == probe.read_rows(folder, "simile-cnu", "train", 20)
+    assert rows == read_rows(folder, "simile-cnu", "train", 20)
     assert {row.label for row in rows} == {0, 1}
     with pytest.raises(InputError, match=r"train\.jsonl\.gz: expected a public data set"):
-        probe.read_rows(folder, "cmre", "train", 0)
+        read_rows(folder, "cmre", "train", 0)
 
 
 def test_scores():
-    rows = [probe.Row("", "", label) for label in (0, 0, 1, 1, 1)]
+    rows = [Row("", "", label) for label in (0, 0, 1, 1, 1)]
     predicted = np.array([0, 1, 1, 1, 0])  # of yes: precision 2/3, recall 2/3
-    assert probe.Task("cmre", [], rows).score(predicted) == pytest.approx(2 / 3)
-    rows = [probe.Row("", "", label) for label in (0, 1, 2, 2)]
+    assert Task("cmre", [], rows).score(predicted) == pytest.approx(2 / 3)
+    rows = [Row("", "", label) for label in (0, 1, 2, 2)]
     predicted = np.array([0, 1, 1, 2])  # F1 of 1, 2/3 and 2/3
-    assert probe.Task("c-stance", [], rows).score(predicted) == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
+    assert Task("c-stance", [], rows).score(predicted) == pytest.approx((1 + 2 / 3 + 2 / 3) / 3)
 
 
 def test_batches_hold_each_row_once():
     rows = [np.zeros(n) for n in (5, 9, 1, 7, 3, 8, 2)]
-    batches = list(probe.by_length(rows, 3, np.random.default_rng(0)))
+    batches = list(by_length(rows, 3, np.random.default_rng(0)))
     assert sorted(i for batch in batches for i in batch) == list(range(7))
     assert sorted(map(len, batches)) == [1, 3, 3]
 
@@ -130,7 +132,7 @@ def test_a_student_learns_from_the_ensemble_of_the_seeds(folder, encoder):
 
 def test_labelled_articles_are_a_task_too(encoder, tmp_path):
     data = Path(__file__).parents[2] / "data" / "dev.jsonl"
-    figures = probe.fit_articles(encoder, data, data, 0)
+    figures = fit_articles(encoder, data, data, 0)
     assert set(figures) == {"devices", "spans", "stances"}
     assert all(0 <= value <= 1 for value in figures.values())
     assert figures["stances"] > 0.2  # neutral alone reaches that

@@ -1,0 +1,1 @@
+"""What `probe.py` compares encoders by."""
