@@ -20,7 +20,6 @@ from pretraining.data import Data
 from pretraining.export import export
 from pretraining.grow import grow
 from pretraining.lexicon import adopt_lexicon, build_lexicon
-from pretraining.prepare import prepare
 from pretraining.session import GPU, session
 from pretraining.settings import Settings
 from pretraining.train import train
@@ -76,8 +75,7 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("export", help="encoder folder, float16")
     command.add_argument("--run", type=Path, required=True, dest="folder")
     command.add_argument("--to", type=Path, required=True)
-    command.add_argument("--lexicon", type=Path, help="lexicon.json of the run's data (RUN/lexicon.json)")
-    command.set_defaults(run=lambda a: export(a.folder, a.to, a.lexicon))
+    command.set_defaults(run=lambda a: export(a.folder, a.to))
 
     add_lent_machine(commands)
     return root
@@ -88,7 +86,7 @@ def add_lent_machine(commands: argparse._SubParsersAction[argparse.ArgumentParse
     command = commands.add_parser("pack", help="data as parts that can be sent one by one")
     command.add_argument("--data", type=Path, required=True)
     command.add_argument("--out", type=Path, required=True)
-    command.add_argument("--part-mb", type=int, default=60, help="largest part, in millions of bytes")
+    command.add_argument("--part-mb", type=int, default=24, help="largest part, in millions of bytes")
     command.set_defaults(run=lambda a: sizes(pack(Data(a.data), a.out, part_mb=a.part_mb)))
 
     command = commands.add_parser(
@@ -168,6 +166,8 @@ HELP = {
 
 
 def run_prepare(arguments: argparse.Namespace) -> str:
+    from pretraining.prepare import prepare  # noqa: PLC0415 - reads text, with packages that training does without
+
     a = arguments
     return prepare(a.corpus, a.out, vocab=a.vocab, tokenizer=a.tokenizer, workers=a.workers)
 
@@ -175,7 +175,7 @@ def run_prepare(arguments: argparse.Namespace) -> str:
 def run_lexicon(arguments: argparse.Namespace) -> str:
     data = Data(arguments.data)
     if arguments.like:
-        return adopt_lexicon(data, arguments.like)
+        return adopt_lexicon(data, arguments.like, workers=arguments.workers)
     return build_lexicon(data, words=arguments.words, width=arguments.width, workers=arguments.workers)
 
 

@@ -1,9 +1,9 @@
 """Compare encoders on four small tasks, with one recipe: `probe.py ENCODER… --data DATA`.
 
 DATA is the folder of public sets that `build_data.py` reads too, here with their own labels, all rows; training rows
-whose text stands in a dev or test file of any set (`also_in`) are left out. Each ENCODER is a folder that transformers
-loads, with or without a lexicon. All weights are fine-tuned; the last epoch's model is scored on the task's dev file,
-for each seed.
+whose text stands in a dev or test file of any set (`also_in`) or in the task's own dev file are left out. Each ENCODER
+is a folder that transformers loads, with or without a lexicon. All weights are fine-tuned; the last epoch's model is
+scored on the task's dev file, for each seed.
 
 c-stance     favor, against or neutral, of a text towards a noun phrase: macro-F1 of the pair [CLS] target [SEP] text
 simile-cnu   is there a simile in the sentence?        F1 of yes
@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from pretraining.allocator import keep_memory
-from probing.fitting import ARTICLES, Recipe, distil, fit, fit_articles, randomise
+from probing.fitting import ARTICLES, Recipe, fit, fit_articles, randomise
 from probing.tasks import TASKS, ngrams, read_task
 from transformers.utils import logging as transformers_logging
 
@@ -65,7 +65,6 @@ def parser() -> argparse.ArgumentParser:
     root.add_argument("--seeds", type=int, default=3)
     root.add_argument("--random", type=Path, metavar="FOLDER", help="add rows with random weights")
     root.add_argument("--no-baseline", action="store_true", help="leave TF-IDF out")
-    root.add_argument("--distil", action="store_true", help="ensemble the seeds, and teach a student by them")
     root.add_argument("--rows", type=int, default=0, help="most training rows of a task; 0 for all")
     root.add_argument("--dev-rows", type=int, default=0, help="most dev rows of a task; 0 for all")
     root.add_argument("--hardware", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -83,7 +82,7 @@ def probe(options: argparse.Namespace) -> list[dict[str, Any]]:
     names = ("rate", "epochs", "batch", "tokens", "steps", "pool", "hardware")
     recipe = Recipe(**{name: getattr(options, name) for name in names})
     results = []
-    if not (options.no_baseline or options.distil):
+    if not options.no_baseline:
         results.append({"encoder": "TF-IDF + logistic regression", **{t.name: [t.score(ngrams(t))] for t in tasks}})
     with tempfile.TemporaryDirectory() as temporary:
         folders = {folder: Path(folder) for folder in options.encoders}
@@ -96,11 +95,7 @@ def probe(options: argparse.Namespace) -> list[dict[str, Any]]:
         for encoder, folder in folders.items():
             scores: dict[str, Any] = {"encoder": encoder}
             for task in tasks:
-                if options.distil:
-                    found = distil(folder, task, recipe, options.seeds)
-                    scores |= {f"{task.name} {name}": values for name, values in found.items()}
-                    continue
-                scores[task.name] = [fit(folder, task, recipe, seed).score for seed in range(options.seeds)]
+                scores[task.name] = [fit(folder, task, recipe, seed) for seed in range(options.seeds)]
             if options.articles:
                 train_file, dev_file = options.articles
                 runs = [fit_articles(folder, train_file, dev_file, seed) for seed in range(options.seeds)]
@@ -109,12 +104,19 @@ def probe(options: argparse.Namespace) -> list[dict[str, Any]]:
     return results
 
 
+def cell(scores: Sequence[float]) -> str:
+    """Mean, and standard deviation where there are several seeds."""
+    if not scores:
+        return "–"
+    return f"{np.mean(scores):.3f}" + (f" ± {np.std(scores):.3f}" if len(scores) > 1 else "")
+
+
 def table(results: Sequence[dict[str, Any]]) -> str:
     """A Markdown table: mean ± standard deviation over seeds."""
     tasks = [name for name in max(results, key=len) if name != "encoder"]
     lines = ["| encoder | " + " | ".join(tasks) + " |", "|---|" + "---:|" * len(tasks)]
     for result in results:
-        cells = [f"{np.mean(result[t]):.3f} ± {np.std(result[t]):.3f}" if t in result else "–" for t in tasks]
+        cells = [cell(result.get(task, [])) for task in tasks]
         lines.append(f"| {result['encoder']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

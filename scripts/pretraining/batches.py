@@ -32,7 +32,8 @@ class MaskedBatch(NamedTuple):
 
     Attributes:
         ids: token ids, masked. int64. Shape (B, T).
-        words: lexicon ids, 0 for none and for hidden words. int64. Shape (B, T).
+        words: lexicon ids, 0 for none and for words with a masked part. int64. Shape (B, T).
+        decoyed: the same without the words that are hidden as decoys. int64. Shape (B, T).
         positions: from 0. int64. Shape (B, T).
         places: index of each masked token among the B · T tokens, ascending. int64. Shape (M,).
         labels: the token ids that stood there. int64. Shape (M,).
@@ -40,6 +41,7 @@ class MaskedBatch(NamedTuple):
 
     ids: Tensor
     words: Tensor
+    decoyed: Tensor
     positions: Tensor
     places: Tensor
     labels: Tensor
@@ -58,8 +60,8 @@ class Masking:
     Attributes:
         share: share of the tokens that is masked.
         masks, randoms: of these, the share shown as `[MASK]`, and as a random token; the rest is shown as it is.
-        decoys: share of the tokens whose lexicon word is hidden although nothing in it is masked, so that a
-            discriminator cannot tell by the lexicon where a token may be replaced.
+        decoys: share of the lexicon's words that are hidden from a discriminator although nothing in them is masked,
+            so that it cannot tell by the lexicon where a token was replaced.
     """
 
     share: float
@@ -104,9 +106,9 @@ class MaskedWindows(IterableDataset[MaskedBatch]):
         flat[places] = self._substitutes(rng, labels)
         lexicon = np.zeros_like(shown) if words is None else words[window].astype(np.int64)
         lexicon[:, 0] = 0
-        lexicon = self._hidden(rng, lexicon.reshape(-1), places).reshape(lexicon.shape)
+        lexicon, decoyed = (x.reshape(shown.shape) for x in self._hidden(rng, lexicon.reshape(-1), places))
         positions = np.arange(self.length) + rng.integers(0, POSITIONS - self.length + 1, (self.rows, 1))
-        return MaskedBatch(*map(torch.from_numpy, (shown, lexicon, positions, places, labels)))
+        return MaskedBatch(*map(torch.from_numpy, (shown, lexicon, decoyed, positions, places, labels)))
 
     def _places(self, rng: np.random.Generator, flat: NDArray[np.int64], begins: Flags) -> NDArray[np.int64]:
         """Words in random order until the share is reached, cut there, so that all batches have one shape."""
@@ -124,11 +126,13 @@ class MaskedWindows(IterableDataset[MaskedBatch]):
 
     def _hidden(
         self, rng: np.random.Generator, lexicon: NDArray[np.int64], places: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """The lexicon ids without those of words with a masked part, which would give it away, and of decoys."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The lexicon ids without those of words with a masked part, which would give it away; and without decoys."""
         run = np.cumsum(np.diff(lexicon, prepend=-1) != 0) - 1
         hidden = np.zeros(run[-1] + 1, np.bool_)
         hidden[run[places]] = True
-        if self.masking.decoys:
-            hidden[run[rng.random(len(lexicon)) < self.masking.decoys]] = True
-        return np.where(hidden[run], 0, lexicon)
+        words = np.where(hidden[run], 0, lexicon)
+        if not self.masking.decoys:
+            return words, words
+        hidden |= rng.random(len(hidden)) < self.masking.decoys
+        return words, np.where(hidden[run], 0, lexicon)

@@ -85,7 +85,8 @@ def restore(
     if found != sorted(parts) or len(state["optimizers"]) != len(optimizers):
         raise RunError(
             f"{where}: expected the parts {sorted(parts)} and {len(optimizers)} optimizers, found {found} and "
-            f"{len(state['optimizers'])}. Give the --objective, --muon and --lexicon that the run began with."
+            f"{len(state['optimizers'])}. Give the --objective, --generator, --muon and --lexicon that the run began "
+            "with."
         )
     try:
         for name, part in parts.items():

@@ -1,24 +1,24 @@
 """Raw text as documents: `.txt` and `.jsonl` files, plain or packed (`.gz`, `.zst`), anywhere under a folder.
 
 Text files hold one paragraph a line and an empty line between documents. A JSON line is a document with
-`text` or `paragraphs`, and `title` if it has one.
+`text` or `paragraphs`, and `title` if it has one. UTF-8 and the other encodings of Chinese are read.
 """
 
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import zlib
 from collections import Counter
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import zstandard
 
 from stance.errors import InputError
+from stance.text.charset import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 __all__ = ["documents", "text_files"]
@@ -54,25 +54,26 @@ def documents(folder: Path) -> Iterator[str]:
 
 
 def _read(path: Path) -> Iterator[str]:
+    lines = decode(_content(path), str(path)).split("\n")
+    return _json_documents(lines, path) if ".jsonl" in path.name.lower() else _text_documents(lines)
+
+
+def _content(path: Path) -> bytes:
     try:
-        with _open(path) as file:
-            yield from _json_documents(file, path) if ".jsonl" in path.name.lower() else _text_documents(file)
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error, zstandard.ZstdError) as error:
-        raise InputError(f"{path}: expected text in UTF-8; {error}. Convert the file or leave it out.") from error
+        content = path.read_bytes()
+        if path.suffix.lower() == ".gz":
+            return gzip.decompress(content)
+        if path.suffix.lower() == ".zst":
+            with zstandard.ZstdDecompressor(max_window_size=WINDOW).stream_reader(content) as stream:
+                return stream.read()
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+        raise InputError(f"{path}: expected a file of text, whole; {error}. Mend it or leave it out.") from error
+    return content
 
 
-def _open(path: Path) -> TextIO:
-    if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    if path.suffix.lower() == ".zst":
-        decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW)
-        return io.TextIOWrapper(decompressor.stream_reader(path.open("rb"), closefd=True), encoding="utf-8")
-    return path.open(encoding="utf-8")
-
-
-def _text_documents(file: TextIO) -> Iterator[str]:
+def _text_documents(given: Iterable[str]) -> Iterator[str]:
     lines: list[str] = []
-    for line in file:
+    for line in given:
         if stripped := line.strip():
             lines.append(stripped)
         elif lines:
@@ -82,8 +83,8 @@ def _text_documents(file: TextIO) -> Iterator[str]:
         yield "\n".join(lines)
 
 
-def _json_documents(file: TextIO, path: Path) -> Iterator[str]:
-    for number, line in enumerate(file, start=1):
+def _json_documents(lines: Iterable[str], path: Path) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:

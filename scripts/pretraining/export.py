@@ -18,23 +18,20 @@ if TYPE_CHECKING:
 __all__ = ["export"]
 
 
-def export(run: Path, to: Path, lexicon: Path | None = None) -> str:
+def export(run: Path, to: Path) -> str:
     """Write weights in float16, configuration, tokenizer and lexicon; returns what was made, in a line.
 
     Args:
         run: the folder of a run.
         to: the folder to write.
-        lexicon: the lexicon's tokenizer; `lexicon.json` in the run's folder where None.
 
     Raises:
         RunError: there is no run, or its lexicon's tokenizer is missing.
     """
     state = read_state(run / "state.pt", torch.device("cpu"))
-    words = lexicon or run / "lexicon.json"
+    words = run / "lexicon.json"
     if "lexicon" in state and not words.exists():
-        raise RunError(
-            f"{words}: expected the tokenizer of the run's lexicon, found no such file. Pass --lexicon FILE."
-        )
+        raise RunError(f"{words}: expected the tokenizer of the run's lexicon, found no such file. Copy the data's.")
     config = AutoConfig.from_pretrained(run)
     replaced = "detector" in state  # there is no head for masked tokens then
     model: Any = (
@@ -44,6 +41,8 @@ def export(run: Path, to: Path, lexicon: Path | None = None) -> str:
     )
     model.load_state_dict(state["model"])
     to.mkdir(parents=True, exist_ok=True)
+    for name in ("lexicon.json", "lexicon.safetensors"):
+        (to / name).unlink(missing_ok=True)  # of another encoder, if the folder held one
     model.to(torch.float16).save_pretrained(to)
     AutoTokenizer.from_pretrained(run).save_pretrained(to)
     size = sum(p.numel() for p in model.parameters())

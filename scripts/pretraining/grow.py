@@ -47,7 +47,7 @@ def grow(run: Path, out: Path, plan: Sequence[int]) -> str:
     state = read_state(run / "state.pt", torch.device("cpu"))
     config = AutoConfig.from_pretrained(run)
     layers = config.num_hidden_layers
-    if list(dict.fromkeys(plan)) != list(range(layers)) or "generator" in state:
+    if list(dict.fromkeys(plan)) != list(range(layers)) or "detector" in state:
         raise RunError(
             f"{run}: expected a run of masked language modelling and a plan with its layers 0 to {layers - 1} in their "
             f"order, found the plan {list(plan)}. Repeat a layer's number to put a copy behind it."

@@ -90,7 +90,7 @@ def build_lexicon(data: Data, *, words: int = 40_000, width: int = 128, workers:
     return f"{len(chosen)} words, {len(single)} characters, {covered:.1%} of the tokens in them"
 
 
-def adopt_lexicon(data: Data, encoder: Path) -> str:
+def adopt_lexicon(data: Data, encoder: Path, *, workers: int = 1) -> str:
     """Write the same files with the lexicon of an exported encoder; returns what was made, in a line.
 
     Raises:
@@ -101,7 +101,7 @@ def adopt_lexicon(data: Data, encoder: Path) -> str:
         raise InputError(f"{encoder}: expected an encoder with {words.name} and {vectors.name}. Leave --like out.")
     shutil.copyfile(words, data.lexicon_path)
     np.save(data.folder / "lexvec.npy", load_file(vectors)["vectors.weight"].astype(np.float16))
-    return f"{write_words(data):.1%} of the tokens in words"
+    return f"{write_words(data, workers=workers):.1%} of the tokens in words"
 
 
 def count_words(data: Data, tokenizer: Tokenizer) -> tuple[Counter[str], dict[str, int]]:

@@ -132,7 +132,7 @@ class ReplacedTokenDetection(Objective):
     Clark et al. 2020, "ELECTRA: Pre-training Text Encoders as Discriminators Rather Than Generators":
     loss = MLM of the generator + 50 · RTD of the encoder; the generator has the encoder's depth, about a third
     of its width, and its token and word embeddings. Or the generator is a finished masked language model, and stays
-    as it is (Dong et al. 2024, "Fast-ELECTRA for Efficient Pre-training").
+    as it is (Dong et al. 2024, "Fast-ELECTRA for Efficient Pre-training", here without its curriculum of temperatures).
     """
 
     WEIGHT = 50.0
@@ -165,7 +165,7 @@ class ReplacedTokenDetection(Objective):
         replaced_ids = batch.ids.flatten().scatter(0, batch.places, guesses).view_as(batch.ids)
         is_replaced = torch.zeros(batch.ids.numel(), device=batch.ids.device)
         is_replaced = is_replaced.scatter(0, batch.places, (guesses != batch.labels).to(is_replaced.dtype))
-        states = self.states(self.embed(replaced_ids, batch.words), batch.positions)
+        states = self.states(self.embed(replaced_ids, batch.decoyed), batch.positions)
         scores = self.detector(states)[:, 0].float()
         replaced = functional.binary_cross_entropy_with_logits(scores, is_replaced)
         return Losses(masked + self.WEIGHT * replaced, masked.detach(), replaced.detach())

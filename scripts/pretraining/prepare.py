@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 from pretraining.corpus import documents, text_files
 from pretraining.data import NAMES, Data, Flags, Ids, read_tokenizer
+from stance.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,6 +44,8 @@ def prepare(corpus: Path, out: Path, *, vocab: int = 12_000, tokenizer: Path | N
         train_tokenizer(islice(documents(corpus), 0, None, 3), vocab).save(str(target))
     _, specials = read_tokenizer(target)
     shuffled = list(documents(corpus))
+    if not shuffled:
+        raise InputError(f"{corpus}: expected text, found only empty files. Pass a folder of text.")
     random.Random(0).shuffle(shuffled)
     chunks = (shuffled[i : i + CHUNK] for i in range(0, len(shuffled), CHUNK))
     encode = partial(encode_documents, str(target))

@@ -20,6 +20,7 @@ __all__ = ["GPU", "session"]
 
 GPU = Settings(
     minutes=9,
+    hardware="cuda",
     rows=1024,
     workers=max(1, (os.cpu_count() or 1) - 4),
     log_minutes=0.2,

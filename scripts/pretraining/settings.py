@@ -137,4 +137,4 @@ def _fits_heads(width: int) -> bool:
 
 def masking(objective: str, share: float) -> Masking:
     """A generator's masked tokens are all shown as `[MASK]`: the encoder never sees them."""
-    return Masking(share, masks=1.0, randoms=0.0, decoys=2 * share) if objective == "rtd" else Masking(share)
+    return Masking(share, masks=1.0, randoms=0.0, decoys=share) if objective == "rtd" else Masking(share)

@@ -40,7 +40,7 @@ def make_objective(data: Data, out: Path, settings: Settings) -> Objective:
                 f"{folder}: expected an encoder made by `pretrain.py export`, found no config.json there. "
                 f"Pass its folder as --{option}."
             )
-        _compare_ids(data, folder, with_lexicon=settings.lexicon)
+        _compare_ids(data, folder, with_lexicon=settings.lexicon or option == "generator")
     _compare_ids(data, out, with_lexicon=settings.lexicon)
     torch.manual_seed(0)
     if (out / "config.json").exists():
@@ -66,7 +66,7 @@ def make_objective(data: Data, out: Path, settings: Settings) -> Objective:
         finished = None if settings.generator is None else _finished(data, settings.generator)
         objective = ReplacedTokenDetection(config, lexicon, finished)
     objective.start(torch.from_numpy(data.vectors.astype("float32")) if with_lexicon else None)
-    if settings.start is not None:
+    if settings.start is not None and not (out / "state.pt").exists():
         start_from(objective, settings.start)
     config.save_pretrained(out)
     if with_lexicon:
@@ -100,11 +100,6 @@ def _lexicon(data: Data, width: int) -> Lexicon:
 def _finished(data: Data, folder: Path) -> MaskedLanguageModel:
     """The masked language model of an exported encoder, with its lexicon if it has one."""
     config = AutoConfig.from_pretrained(folder)
-    if "RobertaPreLayerNormForMaskedLM" not in (config.architectures or ()):
-        raise InputError(
-            f"{folder}: expected an encoder pretrained by --objective mlm, found {config.architectures}, which guesses "
-            "no tokens. Pass another as --generator."
-        )
     with_lexicon = (folder / "lexicon.safetensors").exists() and data.words is not None
     model = MaskedLanguageModel(config, _lexicon(data, config.hidden_size) if with_lexicon else None)
     start_from(model, folder)
@@ -112,15 +107,31 @@ def _finished(data: Data, folder: Path) -> MaskedLanguageModel:
 
 
 def start_from(objective: Objective, folder: Path) -> None:
-    """Take over the weights, and the lexicon's vectors if both have one, of an exported encoder."""
+    """Take over the weights of an exported encoder, and its lexicon's vectors.
+
+    Raises:
+        InputError: it guesses no tokens, and the objective does; or it has a lexicon, and the objective none.
+    """
     if isinstance(objective, MaskedLanguageModel):
+        found = AutoConfig.from_pretrained(folder).architectures
+        if "RobertaPreLayerNormForMaskedLM" not in (found or ()):
+            raise InputError(
+                f"{folder}: expected an encoder pretrained by --objective mlm, found {found}, which guesses no tokens. "
+                "Give another, or --objective rtd."
+            )
         model = AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
     else:
         model = AutoModel.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False, add_pooling_layer=False)
     objective.model.load_state_dict(model.state_dict())
     vectors = folder / "lexicon.safetensors"
-    if objective.lexicon is not None and vectors.exists():
-        objective.lexicon.load_state_dict({name: value.float() for name, value in load_file(vectors).items()})
+    if not vectors.exists():
+        return
+    if objective.lexicon is None:
+        raise InputError(
+            f"{folder}: expected an encoder without a lexicon, as --no-lexicon is given or the data have none; found "
+            f"one. Make the data's with `pretrain.py lexicon --like {folder}`, or give another encoder."
+        )
+    objective.lexicon.load_state_dict({name: value.float() for name, value in load_file(vectors).items()})
 
 
 def fast_tokenizer(data: Data) -> PreTrainedTokenizerFast:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +56,10 @@ class _Run:
         self.out = out
         self.settings = settings
         self.hardware = settings.torch_device
+        self.training, self.held_out = _windows(data, settings)
         self.objective = make_objective(data, out, settings).to(self.hardware)
         self.optimizers = make_optimizers(self.objective, settings.rate, settings.muon)
         self.progress = Progress()
-        self.training, self.held_out = _windows(data, settings)
         self.fixed: list[MaskedBatch] = []
         self.mean = _Mean()
 
@@ -82,6 +82,7 @@ class _Run:
     def go_on(self) -> None:
         """Train until the time is over, then save."""
         settings, schedule = self.settings, self.settings.schedule
+        self._log({"settings": asdict(settings) | {"hardware": str(self.hardware)}})
         step = torch.compile(self._losses) if settings.compile else self._losses
         timers = [
             _Timer(settings.log_minutes, self._report),
@@ -96,6 +97,7 @@ class _Run:
             falls = schedule.falls(left)
             if falls and not self.progress.decayed:
                 self._save("stable.pt")
+                self._save()  # a kill in the fall goes on from here, too
             self.progress.decayed = falls
             set_rates(self.optimizers, [settings.rate, settings.muon], schedule.share(self.progress.step, left))
             self._learn(step(batch), parameters)
@@ -162,7 +164,7 @@ class _Run:
             self.fixed = list(islice(iter(self.held_out), HELD_OUT.batches))
         self.objective.eval()
         mean = _Mean()
-        with torch.no_grad(), torch.random.fork_rng(enabled=self.hardware.type == "cpu"):
+        with torch.no_grad(), torch.random.fork_rng():
             torch.manual_seed(0)  # the generator of replaced-token detection draws tokens
             for batch in self.fixed:
                 mean.add(self._losses(batch.to(self.hardware)))
@@ -190,7 +192,7 @@ class _Run:
         return (time.monotonic() - self.began) / 60
 
     def _log(self, entry: dict[str, Any]) -> None:
-        line = json.dumps(entry)
+        line = json.dumps(entry, default=str)
         print(line, flush=True)
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")

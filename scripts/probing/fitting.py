@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,11 +24,13 @@ from stance.training.evaluate import evaluate
 from stance.training.train import TrainConfig, train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from probing.tasks import Row, Task
 
-__all__ = ["ARTICLES", "Classifier", "Fit", "Recipe", "by_length", "distil", "fit", "fit_articles", "randomise"]
+__all__ = ["ARTICLES", "Classifier", "Recipe", "by_length", "fit", "fit_articles", "randomise"]
 
 ARTICLES = {"devices": "device_micro_f1", "spans": "span_overlap_micro_f1", "stances": "stance_macro_f1"}
 """Column of the table, and the figure of `stance evaluate` in it."""
@@ -94,32 +95,8 @@ class Classifier(nn.Module):
         return logits
 
 
-def distil(folder: Path, task: Task, recipe: Recipe, seeds: int) -> dict[str, list[float]]:
-    """Scores of each seed, of their ensemble, and of a student of it ("born-again", Furlanello et al. 2018).
-
-    The student learns from the labels and, with equal weight, from the ensemble's probabilities on the training rows.
-    """
-    fits = [fit(folder, task, recipe, seed) for seed in range(seeds)]
-    together = torch.stack([f.dev for f in fits]).mean(0)
-    student = fit(folder, task, recipe, seeds, teacher=torch.stack([f.train() for f in fits]).mean(0))
-    return {
-        "seeds": [f.score for f in fits],
-        "ensemble": [task.score(together.argmax(-1).numpy())],
-        "student": [student.score],
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """A fine-tuned encoder's score on the dev rows, and probabilities of both sets of rows. Shape (rows, classes)."""
-
-    score: float
-    dev: Tensor
-    train: Callable[[], Tensor]
-
-
-def fit(folder: Path, task: Task, recipe: Recipe, seed: int, teacher: Tensor | None = None) -> Fit:
-    """Fine-tune an encoder on a task, from its labels and from a teacher's probabilities if there is one."""
+def fit(folder: Path, task: Task, recipe: Recipe, seed: int) -> float:
+    """Score on the dev rows of an encoder fine-tuned on a task."""
     began = time.monotonic()
     hardware = torch.device(recipe.hardware)
     torch.manual_seed(seed)
@@ -128,9 +105,7 @@ def fit(folder: Path, task: Task, recipe: Recipe, seed: int, teacher: Tensor | N
         use_matmul_attention(model.network)
     classifier = Classifier(model, task.classes, recipe.pool).to(hardware)
     train, pad = windows(model, task.train), model.config.pad_id
-    goal = functional.one_hot(torch.tensor([row.label for row in task.train]), task.classes).float()
-    if teacher is not None:
-        goal = (goal + teacher) / 2
+    goal = torch.tensor([row.label for row in task.train])
     order = np.random.default_rng(seed)
     batches = [batch for _ in range(recipe.epochs) for batch in by_length(train, recipe.batch, order)]
     batches = batches[: recipe.steps or None]
@@ -150,11 +125,10 @@ def fit(folder: Path, task: Task, recipe: Recipe, seed: int, teacher: Tensor | N
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
-    dev = predict(classifier, windows(model, task.dev), pad, hardware)
-    score = task.score(dev.argmax(-1).numpy())
+    score = task.score(predict(classifier, windows(model, task.dev), pad, hardware))
     seconds = time.monotonic() - began
     print(f"{folder.name} {task.name} seed {seed}: {score:.3f}, {len(batches)} steps, {seconds:.0f} s", file=sys.stderr)
-    return Fit(score, dev, partial(predict, classifier, train, pad, hardware))
+    return score
 
 
 def fit_articles(folder: Path, train_file: Path, dev_file: Path, seed: int) -> dict[str, float]:
@@ -197,12 +171,13 @@ def by_length(rows: Sequence[Window], size: int, order: np.random.Generator) -> 
 
 
 @torch.no_grad()
-def predict(classifier: Classifier, rows: Sequence[Window], pad: int, hardware: torch.device) -> Tensor:
-    """Probabilities of the labels of each row, in order. Shape (rows, classes)."""
+def predict(classifier: Classifier, rows: Sequence[Window], pad: int, hardware: torch.device) -> NDArray[np.int64]:
+    """The likeliest label of each row, in order. Shape (rows,)."""
     classifier.eval()
     ranked = np.argsort([len(row) for row in rows])
     found = []
     for start in range(0, len(rows), 64):
         with torch.autocast(hardware.type, dtype=torch.bfloat16):
             found.append(classifier(collate([rows[i] for i in ranked[start : start + 64]], pad).to(hardware)))
-    return torch.cat(found).softmax(-1).cpu()[torch.from_numpy(np.argsort(ranked))]
+    predicted: NDArray[np.int64] = torch.cat(found).argmax(-1).cpu().numpy()[np.argsort(ranked)]
+    return predicted

@@ -59,7 +59,9 @@ def read_task(folder: Path, name: str, rows: int = 0, dev_rows: int = 0) -> Task
     Raises:
         InputError: a file is missing or cannot be read.
     """
-    return Task(name, read_rows(folder, name, "train", rows), read_rows(folder, name, "dev", dev_rows))
+    asked = {row.text for row in read_rows(folder, name, "dev", 0)}
+    known = [row for row in read_rows(folder, name, "train", 0) if row.text not in asked]
+    return Task(name, some(known, rows), read_rows(folder, name, "dev", dev_rows))
 
 
 def read_rows(folder: Path, name: str, split: str, most: int) -> list[Row]:
@@ -76,10 +78,14 @@ def read_rows(folder: Path, name: str, split: str, most: int) -> list[Row]:
         rows = [Row(row["text"], row["target"], STANCES.index(row["stance"])) for row in given]
     else:
         rows = [Row(row["text"], "", int(device in row["devices"])) for row in given if device in row["annotated"]]
-    if most and most < len(rows):
-        chosen = np.sort(np.random.default_rng(0).permutation(len(rows))[:most])
-        rows = [rows[i] for i in chosen]
-    return rows
+    return some(rows, most)
+
+
+def some(rows: list[Row], most: int) -> list[Row]:
+    """At most so many rows, drawn at random but always the same; 0 for all."""
+    if not most or most >= len(rows):
+        return rows
+    return [rows[i] for i in np.sort(np.random.default_rng(0).permutation(len(rows))[:most])]
 
 
 def ngrams(task: Task) -> NDArray[np.int64]:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-import opencc
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import opencc
 
 __all__ = ["CleanText", "clean"]
 
@@ -206,4 +206,6 @@ def _simplified(character: str) -> str:
 
 @cache
 def _converter() -> opencc.OpenCC:
+    import opencc  # noqa: PLC0415 - pretraining, on a machine that may lack it, imports this module and cleans nothing
+
     return opencc.OpenCC("t2s")

@@ -73,9 +73,22 @@ def test_documents_of_all_formats(tmp_path, tmp_path_factory):
     (tmp_path / "f.TXT.gz").write_bytes(gzip.compress("第六篇".encode()))
     (tmp_path / "g.jsonl.gz").write_bytes(gzip.compress('{"text": "七"}'.encode()))
     (tmp_path / "h.jsonl.zst").write_bytes(zstandard.compress('{"text": "八"}'.encode()))
+    (tmp_path / "k.txt").write_bytes("我们的国家\r\n经济发展\r\n".encode("gb18030"))
+    (tmp_path / "l.jsonl").write_bytes('{"text": "十"}'.encode("utf-8-sig"))
     for name in ("README.md", "i.pdf", "deep/j.PDF"):
         (tmp_path / name).write_text("no text")
-    read = ["标题\n正文", "第二篇", "第三篇", "题\n一\n二", "三\n四", "第六篇", "七", "八"]
+    read = [
+        "标题\n正文",
+        "第二篇",
+        "第三篇",
+        "题\n一\n二",
+        "三\n四",
+        "第六篇",
+        "七",
+        "八",
+        "我们的国家\n经济发展",
+        "十",
+    ]
     assert list(documents(tmp_path)) == read
     assert text_files(tmp_path)[1] == {".md": 1, ".pdf": 2}
     assert prepare(tmp_path, tmp_path_factory.mktemp("out")).endswith("unknown; files skipped: 2 .pdf, 1 .md")
@@ -86,9 +99,9 @@ def test_documents_of_all_formats(tmp_path, tmp_path_factory):
     [
         ("a.jsonl", b'{"text": "x"}\n{"body": "y"}', r"a\.jsonl line 2: expected a JSON object with 'text'"),
         ("a.jsonl", b"[1]", r"a\.jsonl line 1"),
-        ("a.txt", "文".encode("gb18030"), r"a\.txt: expected text in UTF-8"),
-        ("a.txt.zst", b"not zstd", r"a\.txt\.zst: expected text"),
-        ("a.txt.gz", gzip.compress(b"text" * 99, mtime=0)[:-9], r"a\.txt\.gz: expected text"),
+        ("a.txt", b"\x89PNG\0\0\xff", r"a\.txt: expected a text file"),
+        ("a.txt.zst", b"not zstd", r"a\.txt\.zst: expected a file of text"),
+        ("a.txt.gz", gzip.compress(b"text" * 99, mtime=0)[:-9], r"a\.txt\.gz: expected a file of text"),
         ("a.pdf", b"", r"expected files named \*\.txt, .* found \.pdf"),
     ],
 )
@@ -96,6 +109,12 @@ def test_unreadable_text_is_named(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
         list(documents(tmp_path))
+
+
+def test_a_corpus_without_text_is_refused(tmp_path, data):
+    (tmp_path / "a.txt").write_text("\n \n")
+    with pytest.raises(InputError, match="found only empty files"):
+        prepare(tmp_path, tmp_path / "out", tokenizer=data.tokenizer_path)
 
 
 def test_tokenizer_cuts_characters_and_lowers_latin():
@@ -278,8 +297,11 @@ def test_masked_words_are_hidden_from_the_lexicon(data):
 
 
 def test_decoys_hide_words_that_are_not_masked(data):
-    plain, decoyed = draw(data, Masking(0.15)), draw(data, Masking(0.15, decoys=0.3))
-    assert (decoyed.words > 0).sum() < 0.8 * (plain.words > 0).sum()
+    plain, batch = draw(data, Masking(0.15)), draw(data, Masking(0.15, decoys=0.3), rows=400)
+    assert torch.equal(plain.words, plain.decoyed)
+    seen = batch.words > 0
+    assert torch.equal(batch.decoyed[batch.decoyed > 0], batch.words[batch.decoyed > 0])
+    assert (seen & (batch.decoyed == 0)).sum() / seen.sum() == pytest.approx(0.3, abs=0.03)
 
 
 def test_seeds_and_workers_draw_other_windows(data):
@@ -518,8 +540,18 @@ def test_a_finished_generator_is_not_trained(data, tmp_path):
     assert from_encoder(tmp_path / "detector", DEFAULT_SCHEMA).config.lexicon_size == 5
     with pytest.raises(InputError, match=r"expected an encoder pretrained by --objective mlm, found .*Model"):
         train(data, tmp_path / "new", Settings(**rtd | {"generator": tmp_path / "detector"}))
+    with pytest.raises(InputError, match="expected an encoder pretrained by --objective mlm, found"):
+        train(data, tmp_path / "new", Settings(start=tmp_path / "detector", **short))
     with pytest.raises(InputError, match="as --generator"):
         train(data, tmp_path / "new", Settings(**rtd | {"generator": tmp_path}))
+    with pytest.raises(RunError, match="expected a run of masked language modelling"):
+        grow(run, tmp_path / "deeper", [0, 1, 1])
+    plain = copy_of(data, tmp_path / "plain")
+    plain.remove_lexicon()
+    for given in ({"start": encoder}, rtd):
+        with pytest.raises(InputError, match="expected an encoder without a lexicon"):
+            train(plain, tmp_path / "new", Settings(**short | given))
+    assert not (tmp_path / "new/config.json").exists()  # nothing that a next attempt would have to fit
     with pytest.raises(InputError, match="--generator: expected none unless"):
         Settings(generator=encoder, **short)
 
@@ -681,7 +713,8 @@ def test_kill_loses_only_the_steps_since_the_checkpoint(data, tmp_path, capsys):
     saved = checkpoint.read_state(tmp_path / "state.pt", torch.device("cpu"))
     assert saved["step"] > 0
     progress = train(data, tmp_path, Settings(minutes=0.003, **TINY))
-    assert log(tmp_path)[0] == {"resumed": "state.pt", "step": saved["step"], "tokens": saved["tokens"]}
+    assert {"resumed": "state.pt", "step": saved["step"], "tokens": saved["tokens"]} in log(tmp_path)
+    assert [e["settings"]["rows"] for e in log(tmp_path) if "settings" in e] == [4, 4]
     assert progress.step > saved["step"]
 
 
