@@ -145,6 +145,7 @@ def fit_articles(folder: Path, train_file: Path, dev_file: Path, seed: int) -> d
                 rate=1e-3,
                 head_rate=2e-3,
                 swaps=0.0,
+                weights=(0.3, 1.0, 2.0),
                 seed=seed,
             )
         )

@@ -95,7 +95,7 @@ class TrainConfig:
     border_rate: float = 3e-2
     patience: int = 0
     warmup: float = 0.1
-    weights: tuple[float, float, float] = (0.3, 1.0, 2.0)
+    weights: tuple[float, float, float] = (0.3, 1.0, 3.0)
     smoothing: float = 0.0
     dropout: float = 0.1
     seed: int = 1
