@@ -795,6 +795,14 @@ def test_a_session_trains_on_what_has_arrived(data, tmp_path, monkeypatch, capsy
     assert resumed(out / "run") == [("state.pt", step)]
 
 
+def test_a_session_does_without_what_only_text_needs():
+    blocked = "import sys; sys.modules.update(dict.fromkeys(['zstandard', 'opencc', 'jieba', 'trafilatura', 'gensim']))"
+    command = [sys.executable, "-c", f"{blocked}; import pretrain"]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT / 'scripts'}{os.pathsep}{ROOT}"}
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+
+
 def test_options_of_a_session():
     command = ["session", "--parts", "parts", "--out", "build", "--to", "back"]
     settings = pretrain.read_settings(pretrain.parser().parse_args([*command, "--width", "512", "--no-bf16"]))
